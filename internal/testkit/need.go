@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package testkit
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// missing skips the test, or fails it in CI: a silent skip there would report
+// a suite as passed that never ran.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this test needs %s, and CI=true allows no skip", what)
+	}
+	t.Skipf("this test needs %s", what)
+}
+
+// NeedTool returns the path of a host program that the test runs.
+func NeedTool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, "the program "+name)
+	}
+	return path
+}
+
+// NeedRoot asks for an effective user id of 0.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "root")
+	}
+}
+
+// NeedKernelFS asks for a file system that the running kernel knows.
+func NeedKernelFS(t testing.TB, name string) {
+	t.Helper()
+	list, err := os.ReadFile("/proc/filesystems")
+	if err != nil {
+		missing(t, "/proc/filesystems")
+	}
+	for _, line := range strings.Split(string(list), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) > 0 && fields[len(fields)-1] == name {
+			return
+		}
+	}
+	missing(t, "the "+name+" file system in the kernel")
+}
+
+// Integration marks a test of levels 2 to 4 (real file systems, peers that
+// take long, virtual machines). It runs when RASTOS_TEST_INTEGRATION=1, which
+// `make test` sets for its later suites.
+func Integration(t testing.TB) {
+	t.Helper()
+	if os.Getenv("RASTOS_TEST_INTEGRATION") != "1" {
+		t.Skip("an integration test: RASTOS_TEST_INTEGRATION is not 1")
+	}
+}
