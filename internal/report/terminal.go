@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package report
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// Terminal draws a bar for every open task and lines above them. It is for
+// terminals only: New chooses it when the output is one.
+type Terminal struct {
+	mu     sync.Mutex
+	bars   *mpb.Progress
+	style  Style
+	now    func() time.Time
+	tasks  map[string]*bar
+	err    error
+	closed bool
+}
+
+type bar struct {
+	*mpb.Bar
+	began time.Time
+}
+
+// NewTerminal draws on w with the given style; now is the clock. Options are
+// mpb's own, for tests that have no terminal.
+func NewTerminal(w io.Writer, style Style, now func() time.Time, opts ...mpb.ContainerOption) *Terminal {
+	opts = append([]mpb.ContainerOption{
+		mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100 * time.Millisecond),
+	}, opts...)
+	return &Terminal{bars: mpb.New(opts...), style: style, now: now, tasks: map[string]*bar{}}
+}
+
+// Emit draws one event.
+func (t *Terminal) Emit(e Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	switch e.Kind {
+	case Start:
+		t.end(e.Task)
+		t.tasks[e.Task] = &bar{t.add(e), t.now()}
+	case Progress:
+		b, ok := t.tasks[e.Task]
+		if !ok {
+			b = &bar{t.add(e), t.now()}
+			t.tasks[e.Task] = b
+		}
+		if e.Total > 0 {
+			b.SetTotal(e.Total, false)
+		}
+		b.SetCurrent(e.Done)
+	case Done:
+		took := t.end(e.Task)
+		t.line("%s %s%s%s", t.style.Good("✓"), e.Task, suffix(e.Message), took)
+	case Failed:
+		took := t.end(e.Task)
+		t.line("%s %s%s%s", t.style.Bad("✗"), e.Task, suffix(e.Message), took)
+	case Warning:
+		t.line("%s %s", t.style.Warn("warning:"), e.Message)
+	case Output:
+		t.line("%s", t.style.Dim("  "+e.Task+"| "+e.Message))
+	case Note:
+		t.line("%s", e.Message)
+	}
+}
+
+// Close takes the remaining bars away and waits until all is drawn.
+func (t *Terminal) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return t.err
+	}
+	t.closed = true
+	for _, b := range t.tasks {
+		b.Abort(true)
+	}
+	t.bars.Wait()
+	if t.err == nil {
+		t.err = t.bars.Error
+	}
+	return t.err
+}
+
+// add opens a bar; a task of unknown size gets a spinner.
+func (t *Terminal) add(e Event) *mpb.Bar {
+	name := decor.Name(e.Task, decor.WC{C: decor.DindentRight | decor.DextraSpace})
+	if e.Total <= 0 {
+		return t.bars.AddSpinner(0, mpb.PrependDecorators(name), mpb.BarRemoveOnComplete())
+	}
+	counters := decor.CountersNoUnit("%d / %d")
+	if e.Unit == Bytes {
+		counters = decor.CountersKibiByte("% .1f / % .1f")
+	}
+	// A bar made without a size does not close itself when the size set later
+	// is reached: only Done or Failed close a task.
+	b := t.bars.AddBar(0, mpb.BarRemoveOnComplete(), mpb.BarWidth(60),
+		mpb.PrependDecorators(name),
+		mpb.AppendDecorators(counters, decor.Name("  "), decor.Percentage()))
+	b.SetTotal(e.Total, false)
+	return b
+}
+
+// end takes the task's bar away and says how long it took.
+func (t *Terminal) end(task string) string {
+	b, ok := t.tasks[task]
+	if !ok {
+		return ""
+	}
+	b.Abort(true)
+	delete(t.tasks, task)
+	return t.style.Dim(" (" + Duration(t.now().Sub(b.began)) + ")")
+}
+
+func (t *Terminal) line(format string, args ...any) {
+	if _, err := fmt.Fprintf(t.bars, format+"\n", args...); err != nil && t.err == nil {
+		t.err = err
+	}
+}
