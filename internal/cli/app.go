@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/rastos/rastos/internal/report"
+)
+
+// App is what the command line gets from the process that it runs in: main
+// fills it with the real thing, tests with their own.
+type App struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// StdoutIsTerminal and StderrIsTerminal decide on colour and bars.
+	StdoutIsTerminal, StderrIsTerminal bool
+	// Getenv reads the environment.
+	Getenv func(string) string
+	// Now is the clock.
+	Now func() time.Time
+	// Version is what this build calls itself.
+	Version string
+}
+
+// Main runs one command line (without the program's name) and returns the
+// exit code; docs/exit-codes.md lists them. It prints the error, if any.
+func Main(ctx context.Context, app *App, args []string) int {
+	s := &session{App: app, log: slog.New(slog.DiscardHandler)}
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if closeErr := s.close(); err == nil {
+		err = closeErr
+	}
+	return s.finish(ctx, err)
+}
+
+// session is one run of the command line: App and what the global flags say.
+type session struct {
+	*App
+	flags    globalFlags
+	log      *slog.Logger
+	renderer report.Renderer
+}
+
+// sink returns where the running verb emits its events. It is made on first
+// use, so that verbs that only print a table draw nothing else.
+func (s *session) sink() report.Sink {
+	if s.renderer != nil {
+		return s.renderer
+	}
+	switch {
+	case s.flags.json:
+		s.renderer = report.New(report.FormatJSON, s.Stdout, report.Style{}, s.Now)
+	case s.StderrIsTerminal && s.Getenv("TERM") != "dumb":
+		s.renderer = report.New(report.FormatTerminal, s.Stderr, s.errStyle(), s.Now)
+	default:
+		s.renderer = report.New(report.FormatPlain, s.Stderr, s.errStyle(), s.Now)
+	}
+	return s.renderer
+}
+
+func (s *session) close() error {
+	if s.renderer == nil {
+		return nil
+	}
+	return s.renderer.Close()
+}
+
+// outStyle is the style of what goes to standard output.
+func (s *session) outStyle() report.Style { return s.style(s.StdoutIsTerminal) }
+
+// errStyle is the style of what goes to standard error.
+func (s *session) errStyle() report.Style { return s.style(s.StderrIsTerminal) }
+
+func (s *session) style(terminal bool) report.Style {
+	switch s.flags.color {
+	case "always":
+		return report.Style{Color: true}
+	case "never":
+		return report.Style{}
+	}
+	return report.Style{Color: terminal && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"}
+}
