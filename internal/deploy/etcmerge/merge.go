@@ -126,6 +126,9 @@ func (m *merger) one(p string) error {
 			m.gone[p] = true
 			return nil
 		}
+		if l.ok && l.Type.IsDir() && !n.Type.IsDir() && m.ownBelow(p) {
+			return &Clash{Path: p, Live: l.Type, Next: n.Type}
+		}
 		m.take(p, n.Entry, l)
 		return nil
 	case !l.ok:
@@ -138,6 +141,17 @@ func (m *merger) one(p string) error {
 		return &Clash{Path: p, Live: l.Type, Next: n.Type}
 	}
 	return m.both(p, b, l.Entry, n.Entry)
+}
+
+// ownBelow tells whether live holds anything below p that base did not ship:
+// then p cannot stop being a directory without losing it.
+func (m *merger) ownBelow(p string) bool {
+	for q := range m.live {
+		if strings.HasPrefix(q, p+"/") && !m.live.at(q).equal(m.base.at(q)) {
+			return true
+		}
+	}
+	return false
 }
 
 // take makes p what next says. A type that changes (live is still what base

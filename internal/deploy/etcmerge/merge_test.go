@@ -67,6 +67,13 @@ func apply(t interface{ Fatalf(string, ...any) }, live Tree, r Result) Tree {
 		}
 		switch c.Kind {
 		case Take:
+			if !c.Entry.Type.IsDir() { // as a file system: what is replaced goes whole
+				for p := range out {
+					if strings.HasPrefix(p, c.Path+"/") {
+						delete(out, p)
+					}
+				}
+			}
 			out[c.Path] = c.Entry
 		case Write:
 			e := c.Entry
@@ -155,6 +162,8 @@ func TestMerge(t *testing.T) {
 			want: text{"a": "x\n", "a.rastnew": "y\n"}, conflicts: []string{"a"}},
 		{name: "an untouched file may become a link",
 			base: text{"a": "1"}, live: text{"a": "1"}, next: text{"a": "->b"}, want: text{"a": "->b"}},
+		{name: "an untouched directory may become a file",
+			base: text{"d/e/x": "1"}, live: text{"d/e/x": "1"}, next: text{"d": "2"}, want: text{"d": "2"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -188,6 +197,15 @@ func TestMergeTypeClashFailsBeforeAnyChange(t *testing.T) {
 	var clash *Clash
 	if !errors.As(err, &clash) || clash.Path != "a" || clash.Hint() == "" {
 		t.Fatalf("got %v, want a clash on a", err)
+	}
+}
+
+func TestMergeDirectoryWithOwnFilesNeverBecomesAFile(t *testing.T) {
+	s := sides{text{"d/x": "1"}.tree(), text{"d/x": "1", "d/own": "mine"}.tree(), text{"d": "file"}.tree()}
+	_, err := Merge(s.base, s.live, s.next, s, nil)
+	var clash *Clash
+	if !errors.As(err, &clash) || clash.Path != "d" {
+		t.Fatalf("got %v, want a clash on d", err)
 	}
 }
 
