@@ -15,16 +15,18 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rastos/rastos/internal/cli"
+	"github.com/rastos/rastos/internal/host/run"
 )
 
 // version is set by the linker (-X main.version=…); see the Makefile.
 var version = "0.0.0-dev"
 
 func main() {
-	os.Exit(run())
+	run.MaybeChild()
+	os.Exit(rastos())
 }
 
-func run() int {
+func rastos() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	// The first signal asks everything to stop and clean up; once it has come,
