@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package fetch
+
+import "path/filepath"
+
+// EventKind says what an Event tells.
+type EventKind int
+
+// What happens to a file, in about this order.
+const (
+	Started  EventKind = iota // a mirror answered and sends the file; Done is where it resumes
+	Progress                  // Done of Total bytes are here
+	Retry                     // the mirror at URL failed with Err; another may follow
+	Finished                  // the file is at its Dest; Status says how
+	Failed                    // no mirror gave it; Err says why
+)
+
+// An Event is one thing that happened to one file.
+type Event struct {
+	Kind   EventKind
+	Name   string // base name of Dest
+	URL    string // without a password
+	Done   int64  // bytes
+	Total  int64  // bytes; 0 if unknown
+	Status Status
+	Err    error
+}
+
+func (f *Fetcher) emit(e Event) {
+	if f.Events == nil {
+		return
+	}
+	f.eventMu.Lock()
+	defer f.eventMu.Unlock()
+	f.Events(e)
+}
+
+func (d *download) event(kind EventKind) Event {
+	return Event{Kind: kind, Name: filepath.Base(d.res.Path), URL: redact(d.res.URL), Status: d.res.Status}
+}

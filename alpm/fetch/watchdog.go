@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A watchdog cancels an exchange in which the server is silent for too long.
+// (A limit on the whole exchange would forbid large files on slow lines.)
+type watchdog struct {
+	timer  *time.Timer
+	limit  time.Duration
+	cancel context.CancelCauseFunc
+}
+
+func newWatchdog(parent context.Context, limit time.Duration) (context.Context, *watchdog) {
+	ctx, cancel := context.WithCancelCause(parent)
+	timer := time.AfterFunc(limit, func() { cancel(errStalled) })
+	return ctx, &watchdog{timer: timer, limit: limit, cancel: cancel}
+}
+
+// feed says that something came.
+func (w *watchdog) feed() { w.timer.Reset(w.limit) }
+
+func (w *watchdog) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// explain replaces the "context canceled" of a stalled exchange.
+func (w *watchdog) explain(ctx context.Context, err error) error {
+	if !errors.Is(context.Cause(ctx), errStalled) {
+		return err
+	}
+	stalled := fmt.Errorf("the server sent nothing for %v", w.limit)
+	if errors.Is(err, errTruncated) {
+		return fmt.Errorf("%w: %w", errTruncated, stalled)
+	}
+	return stalled
+}
