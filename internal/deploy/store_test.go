@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/testkit"
+)
+
+// plainDir is a Dir over a directory of the test, with no owners and no
+// extended attributes, so that the test needs no root.
+type plainDir string
+
+func (d plainDir) at(name string) string { return filepath.Join(string(d), name) }
+
+func (d plainDir) Walk(visit func(string, fs.FileInfo) error) error {
+	return filepath.WalkDir(string(d), func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(string(d), p)
+		if err != nil {
+			return err
+		}
+		return visit(name, info)
+	})
+}
+func (d plainDir) ReadFile(name string) ([]byte, error)      { return os.ReadFile(d.at(name)) }
+func (d plainDir) Readlink(name string) (string, error)      { return os.Readlink(d.at(name)) }
+func (d plainDir) Xattrs(string) (map[string]string, error)  { return nil, nil }
+func (d plainDir) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(d.at(name), perm) }
+func (d plainDir) Symlink(target, name string) error         { return os.Symlink(target, d.at(name)) }
+func (d plainDir) RemoveAll(name string) error               { return os.RemoveAll(d.at(name)) }
+func (d plainDir) Remove(name string) error                  { return os.Remove(d.at(name)) }
+func (d plainDir) Chmod(name string, m fs.FileMode) error    { return os.Chmod(d.at(name), m) }
+func (d plainDir) Chown(string, int, int) error              { return nil }
+func (d plainDir) SetXattrs(string, map[string]string) error { return nil }
+func (d plainDir) Close() error                              { return nil }
+func (d plainDir) WriteFile(name string, data []byte, perm fs.FileMode) error {
+	return os.WriteFile(d.at(name), data, perm)
+}
+
+type machine struct {
+	*Store
+	subs *testkit.FakeSubvolumes
+	t    *testing.T
+}
+
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	top, subs := t.TempDir(), testkit.NewFakeSubvolumes(t)
+	ids := 0
+	s := &Store{
+		Nodes: &node.Store{
+			Top: top, Files: testkit.DirFiles{Dir: top}, Subvols: subs,
+			Now:     func() time.Time { return time.Unix(1700000000, 0) },
+			NewUUID: func() (string, error) { ids++; return fmt.Sprint(ids), nil },
+		},
+		Subvols: subs,
+		Open:    func(dir string) (Dir, error) { return plainDir(dir), nil },
+	}
+	if err := s.Nodes.Init(); err != nil {
+		t.Fatal(err)
+	}
+	return machine{s, subs, t}
+}
+
+// node seals a node whose /etc holds the given files.
+func (m machine) node(base int, etc map[string]string) node.Node {
+	m.t.Helper()
+	w, err := m.Nodes.Begin(base, "test")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	dir := filepath.Join(w.Root(), "etc")
+	m.check(os.RemoveAll(dir))
+	m.check(os.Mkdir(dir, 0o755))
+	for name, text := range etc {
+		m.write(dir, name, text)
+	}
+	n, err := w.Seal(node.Node{Reason: "test"})
+	m.check(err)
+	return n
+}
+
+func (m machine) check(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m machine) write(dir, name, text string) {
+	m.t.Helper()
+	m.check(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+	m.check(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+}
+
+func (m machine) deploy(r Request) Deployment {
+	m.t.Helper()
+	d, err := m.Create(r)
+	m.check(err)
+	return d
+}
+
+func (m machine) etc(d Deployment) map[string]string {
+	m.t.Helper()
+	out := map[string]string{}
+	dir := plainDir(m.EtcPath(d))
+	m.check(dir.Walk(func(name string, info fs.FileInfo) error {
+		if !info.Mode().IsRegular() {
+			return nil
+		}
+		data, err := dir.ReadFile(name)
+		out[name] = string(data)
+		return err
+	}))
+	return out
+}
+
+func (m machine) wantEtc(d Deployment, want map[string]string) {
+	m.t.Helper()
+	if diff := cmp.Diff(want, m.etc(d)); diff != "" {
+		m.t.Errorf("/etc of deployment %d (-want +got):\n%s", d.Number, diff)
+	}
+}
+
+func TestOneEditSurvivesThreeUpgrades(t *testing.T) {
+	m := newMachine(t)
+	n := m.node(0, map[string]string{"hosts": "a\nb\nc\n", "release": "1", "old/x": "1"})
+	d := m.deploy(Request{Node: n})
+	m.wantEtc(d, map[string]string{"hosts": "a\nb\nc\n", "release": "1", "old/x": "1"})
+	m.write(m.EtcPath(d), "hosts", "mine\nb\nc\n")
+	for i, hosts := range []string{"a\nb\nc\n", "a\nb\nc2\n", "a\nb\nc2\nd\n"} {
+		n = m.node(n.Number, map[string]string{"hosts": hosts, "release": fmt.Sprint(i + 2), "new": "n"})
+		d = m.deploy(Request{Node: n, From: d.Number})
+		m.wantEtc(d, map[string]string{"hosts": "mine" + hosts[1:], "release": fmt.Sprint(i + 2), "new": "n"})
+		if len(d.Conflicts) != 0 {
+			t.Errorf("upgrade %d: conflicts %v", i, d.Conflicts)
+		}
+	}
+}
+
+func TestAnEditAfterStagingIsFolded(t *testing.T) {
+	m := newMachine(t)
+	first := m.deploy(Request{Node: m.node(0, map[string]string{"a": "1", "b": "1"})})
+	next := m.deploy(Request{Node: m.node(1, map[string]string{"a": "2", "b": "1"}), From: first.Number})
+	if _, folded, err := m.Fold(next); err != nil || folded {
+		t.Fatalf("a fold with nothing new: %v, %v", folded, err)
+	}
+	m.write(m.EtcPath(first), "b", "late")
+	m.subs.Touch(m.EtcPath(first))
+	folded, did, err := m.Fold(next)
+	if err != nil || !did {
+		t.Fatalf("fold: %v, %v", did, err)
+	}
+	m.wantEtc(folded, map[string]string{"a": "2", "b": "late"})
+	if _, again, err := m.Fold(folded); err != nil || again {
+		t.Fatalf("the same edit was folded twice: %v, %v", again, err)
+	}
+	// A second late edit goes onto the first.
+	m.write(m.EtcPath(first), "c", "later")
+	m.subs.Touch(m.EtcPath(first))
+	if folded, _, err = m.Fold(folded); err != nil {
+		t.Fatal(err)
+	}
+	m.wantEtc(folded, map[string]string{"a": "2", "b": "late", "c": "later"})
+	if removed, err := m.Recover(); err != nil || len(removed) == 0 {
+		t.Fatalf("the replaced /etc was not collected: %v, %v", removed, err)
+	}
+	m.wantEtc(folded, map[string]string{"a": "2", "b": "late", "c": "later"})
+}
+
+func TestAFoldCutBeforeItsCommitIsDoneAgain(t *testing.T) {
+	m := newMachine(t)
+	first := m.deploy(Request{Node: m.node(0, map[string]string{"a": "1"})})
+	next := m.deploy(Request{Node: m.node(1, map[string]string{"a": "1", "n": "1"}), From: first.Number})
+	m.write(m.EtcPath(first), "a", "late")
+	m.subs.Touch(m.EtcPath(first))
+	// The cut comes when deploy.json is to be written.
+	left := 0
+	broken := *m.Store
+	nodes := *m.Nodes
+	nodes.Files = cutFiles{testkit.DirFiles{Dir: nodes.Top}, &left}
+	broken.Nodes = &nodes
+	if _, _, err := broken.Fold(next); !errors.Is(err, errCut) {
+		t.Fatalf("got %v, want the cut", err)
+	}
+	again, err := m.Get(next.Number)
+	m.check(err)
+	folded, did, err := m.Fold(again)
+	if err != nil || !did {
+		t.Fatalf("fold after the cut: %v, %v", did, err)
+	}
+	m.wantEtc(folded, map[string]string{"a": "late", "n": "1"})
+}
+
+var errCut = errors.New("cut")
+
+type cutFiles struct {
+	testkit.DirFiles
+	left *int
+}
+
+func (c cutFiles) WriteFile(name string, data []byte, perm fs.FileMode) error {
+	if *c.left--; *c.left < 0 {
+		return errCut
+	}
+	return c.DirFiles.WriteFile(name, data, perm)
+}
+
+func TestACutWhileStagingLeavesTheOldDeployments(t *testing.T) {
+	for cut := 0; ; cut++ {
+		m := newMachine(t)
+		first := m.deploy(Request{Node: m.node(0, map[string]string{"a": "1"})})
+		n := m.node(1, map[string]string{"a": "2"})
+		left := cut
+		broken := *m.Store
+		nodes := *m.Nodes
+		nodes.Files = cutFiles{testkit.DirFiles{Dir: nodes.Top}, &left}
+		broken.Nodes = &nodes
+		_, err := broken.Create(Request{Node: n, From: first.Number})
+		if _, rerr := m.Recover(); rerr != nil {
+			t.Fatalf("cut %d: recover: %v", cut, rerr)
+		}
+		all, lerr := m.List()
+		if lerr != nil {
+			t.Fatal(lerr)
+		}
+		want := 1
+		if err == nil {
+			want = 2
+		}
+		if len(all) != want || len(m.folders()) != want {
+			t.Fatalf("cut %d (%v): %d deployments in %d folders", cut, err, len(all), len(m.folders()))
+		}
+		m.wantEtc(first, map[string]string{"a": "1"})
+		if err == nil {
+			return
+		}
+	}
+}
+
+func TestRollbackAsWasTakesTheOldEtcWhole(t *testing.T) {
+	m := newMachine(t)
+	n := m.node(0, map[string]string{"a": "1"})
+	old := m.deploy(Request{Node: n})
+	m.write(m.EtcPath(old), "a", "then")
+	cur := m.deploy(Request{Node: m.node(1, map[string]string{"a": "1"}), From: old.Number})
+	m.write(m.EtcPath(cur), "a", "now")
+	m.wantEtc(m.deploy(Request{Node: n, AsWas: old.Number}), map[string]string{"a": "then"})
+	m.wantEtc(m.deploy(Request{Node: n, From: cur.Number}), map[string]string{"a": "now"})
+}
+
+func TestConflictsAreRecordedAndLoseNothing(t *testing.T) {
+	m := newMachine(t)
+	first := m.deploy(Request{Node: m.node(0, map[string]string{"a": "1\n"})})
+	m.write(m.EtcPath(first), "a", "mine\n")
+	d := m.deploy(Request{Node: m.node(1, map[string]string{"a": "theirs\n"}), From: first.Number})
+	m.wantEtc(d, map[string]string{"a": "mine\n", "a.rastnew": "theirs\n"})
+	read, err := m.Get(d.Number)
+	if err != nil || len(read.Conflicts) != 1 || read.Conflicts[0].Path != "a" {
+		t.Fatalf("recorded %v, %v", read.Conflicts, err)
+	}
+}
+
+func TestAssess(t *testing.T) {
+	good := Deployment{Number: 1, State: Good}
+	armed := Deployment{Number: 2, State: Armed}
+	failed := Deployment{Number: 2, State: Armed, Failure: "health check web: exit 1"}
+	tests := []struct {
+		name    string
+		all     []Deployment
+		entries map[int]Entry
+		booted  int
+		bad     []string
+		rearm   []int
+	}{
+		{"tries used up, the old one runs", []Deployment{good, armed},
+			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 1, []string{"3 tries"}, nil},
+		{"its last words are the reason", []Deployment{good, failed},
+			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 1, []string{"health check web"}, nil},
+		{"picked by hand at 0 tries and running", []Deployment{good, armed},
+			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 2, nil, nil},
+		{"tries left", []Deployment{good, armed},
+			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Left: 1, Done: 2}}, 1, nil, nil},
+		{"an entry lost by a cut comes back", []Deployment{good, armed},
+			map[int]Entry{2: {Found: true, Counted: true, Left: 3}}, 1, nil, []int{1}},
+		{"bad and retired ones need no entry", []Deployment{{Number: 1, State: Bad}, {Number: 2, State: Retired}, {Number: 3, State: Staged}},
+			nil, 0, nil, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := Assess(tt.all, tt.entries, tt.booted)
+			if len(v.Bad) != len(tt.bad) {
+				t.Fatalf("bad: %+v", v.Bad)
+			}
+			for i, want := range tt.bad {
+				if v.Bad[i].State != Bad || !strings.Contains(v.Bad[i].Why, want) {
+					t.Errorf("verdict %+v, want a reason with %q", v.Bad[i], want)
+				}
+			}
+			var rearm []int
+			for _, d := range v.Rearm {
+				rearm = append(rearm, d.Number)
+			}
+			if diff := cmp.Diff(tt.rearm, rearm, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestHeadAndLastGood(t *testing.T) {
+	all := []Deployment{{Number: 1, State: Good}, {Number: 2, State: Good}, {Number: 3, State: Bad}, {Number: 4, State: Staged}}
+	if d, ok := Head(all); !ok || d.Number != 2 {
+		t.Errorf("head %d, %v", d.Number, ok)
+	}
+	if d, err := LastGood(all, 2); err != nil || d.Number != 1 {
+		t.Errorf("last good other than 2: %d, %v", d.Number, err)
+	}
+	if _, err := LastGood(all[2:], 0); !errors.Is(err, ErrNoGood) {
+		t.Errorf("got %v", err)
+	}
+}
