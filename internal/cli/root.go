@@ -30,6 +30,7 @@ const rootExample = `  rastos check rastos.toml           find every mistake in 
 // newRoot builds the tree of verbs.
 func newRoot(s *session) *cobra.Command {
 	root := group("rastos", "Build, run and keep alive a system that can always go back",
+		checkCommand(s),
 		versionCommand(s),
 	)
 	root.Long = rootLong

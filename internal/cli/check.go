@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/schema"
+)
+
+const checkLong = `Check reads a manifest and tells every mistake in it at once: where it is, what
+is wrong, and, for a word that is not known, the nearest one that is.
+
+FILE is rastos.toml when it is left out; "-" reads standard input.`
+
+func checkCommand(s *session) *cobra.Command {
+	var printSchema bool
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Find every mistake in a manifest",
+		Long:  checkLong,
+		Example: `  rastos check                        check rastos.toml
+  rastos check machine.toml --json    the same for programs
+  rastos check --schema > rastos.schema.json`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if printSchema {
+				_, err := s.Stdout.Write(manifest.Schema())
+				return err
+			}
+			file := manifest.DefaultName
+			if len(args) > 0 {
+				file = args[0]
+			}
+			return s.check(file)
+		},
+	}
+	cmd.Flags().BoolVar(&printSchema, "schema", false, "print the manifest's JSON schema and check nothing")
+	return cmd
+}
+
+func (s *session) check(file string) error {
+	name, data, err := s.readManifest(file)
+	if err != nil {
+		return err
+	}
+	_, err = manifest.Parse(name, data)
+	var wrong schema.Mistakes
+	if err != nil && !errors.As(err, &wrong) {
+		return err
+	}
+	if s.flags.json {
+		err = s.printJSON(struct {
+			File     string          `json:"file"`
+			Mistakes schema.Mistakes `json:"mistakes"`
+		}{name, wrong})
+	} else {
+		err = s.printMistakes(name, wrong)
+	}
+	if err == nil && len(wrong) > 0 {
+		return &silentError{ExitManifest}
+	}
+	return err
+}
+
+func (s *session) readManifest(file string) (name string, data []byte, err error) {
+	if file == "-" {
+		data, err = io.ReadAll(io.LimitReader(s.Stdin, schema.MaxSize+1))
+		if err != nil {
+			return "", nil, fmt.Errorf("read manifest from standard input: %w", err)
+		}
+		return "<stdin>", data, nil
+	}
+	data, err = manifest.ReadFile(file)
+	return file, data, err
+}
+
+// printMistakes shows each mistake with the line that it is about.
+func (s *session) printMistakes(name string, wrong schema.Mistakes) error {
+	style := s.outStyle()
+	for _, m := range wrong {
+		line, marks := m.Excerpt()
+		fmt.Fprintf(s.Stdout, "%s %s %s\n", style.Bold(fmt.Sprintf("%s:%d:%d:", m.File, m.Line, m.Column)), style.Bad("error:"), m.Message)
+		fmt.Fprintf(s.Stdout, "    %s\n    %s\n", line, style.Bad(marks))
+		if m.Hint != "" {
+			fmt.Fprintf(s.Stdout, "    %s %s\n", style.Hint("hint:"), m.Hint)
+		}
+	}
+	var err error
+	switch len(wrong) {
+	case 0:
+		_, err = fmt.Fprintf(s.Stdout, "%s: no mistakes\n", name)
+	case 1:
+		_, err = fmt.Fprintf(s.Stdout, "%s: 1 mistake\n", name)
+	default:
+		_, err = fmt.Fprintf(s.Stdout, "%s: %d mistakes\n", name, len(wrong))
+	}
+	return err
+}
+
+// printJSON writes a verb's answer for programs: one line.
+func (s *session) printJSON(v any) error {
+	enc := json.NewEncoder(s.Stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

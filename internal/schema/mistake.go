@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package schema
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Mistake is one thing wrong in a file.
+type Mistake struct {
+	File string `json:"file"`
+	// Line and Column count from 1; columns are characters, not bytes.
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	// Length is how many characters of the line it is about, at least 1.
+	Length int `json:"length"`
+	// Key is the key as written, or "".
+	Key     string `json:"key,omitempty"`
+	Message string `json:"message"`
+	// Nearest is the known key or value closest to an unknown one.
+	Nearest string `json:"nearest,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+
+	excerpt string
+}
+
+// String is the mistake in one line: file:line:column: message.
+func (m Mistake) String() string {
+	s := fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)
+	if m.Hint != "" {
+		s += " (" + m.Hint + ")"
+	}
+	return s
+}
+
+// Excerpt returns the line of the file that the mistake is about, made safe
+// to print, and a line of marks to put under it.
+func (m Mistake) Excerpt() (line, marks string) {
+	var b strings.Builder
+	for _, r := range m.excerpt {
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			b.WriteRune(unicode.ReplacementChar)
+		}
+	}
+	return b.String(), strings.Repeat(" ", m.Column-1) + "^" + strings.Repeat("~", m.Length-1)
+}
+
+// Mistakes is everything wrong in a file, in the order of the file. It is an
+// error when it is not empty.
+type Mistakes []Mistake
+
+func (ms Mistakes) Error() string {
+	if len(ms) == 1 {
+		return ms[0].String()
+	}
+	lines := []string{fmt.Sprintf("%d mistakes", len(ms))}
+	for _, m := range ms {
+		lines = append(lines, "  "+m.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ExitCode is that of manifest and settings mistakes.
+func (ms Mistakes) ExitCode() int { return 3 }
+
+// MarshalJSON encodes the list, never as null.
+func (ms Mistakes) MarshalJSON() ([]byte, error) {
+	return json.Marshal(append([]Mistake{}, ms...))
+}
+
+// Err returns ms as an error, or nil when there are none.
+func (ms Mistakes) Err() error {
+	if len(ms) == 0 {
+		return nil
+	}
+	return ms
+}
+
+// sorted puts mistakes in the order of the file, each once.
+func (ms Mistakes) sorted() Mistakes {
+	slices.SortStableFunc(ms, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(ms)
+}
