@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rastos/rastos/internal/config"
 	"github.com/rastos/rastos/internal/report"
 )
 
@@ -29,7 +30,7 @@ type App struct {
 // Main runs one command line (without the program's name) and returns the
 // exit code; docs/exit-codes.md lists them. It prints the error, if any.
 func Main(ctx context.Context, app *App, args []string) int {
-	s := &session{App: app, log: slog.New(slog.DiscardHandler)}
+	s := &session{App: app, config: &config.Config{Color: "auto"}, log: slog.New(slog.DiscardHandler)}
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -43,6 +44,7 @@ func Main(ctx context.Context, app *App, args []string) int {
 type session struct {
 	*App
 	flags    globalFlags
+	config   *config.Config
 	log      *slog.Logger
 	renderer report.Renderer
 }
@@ -78,7 +80,7 @@ func (s *session) outStyle() report.Style { return s.style(s.StdoutIsTerminal) }
 func (s *session) errStyle() report.Style { return s.style(s.StderrIsTerminal) }
 
 func (s *session) style(terminal bool) report.Style {
-	switch s.flags.color {
+	switch s.config.Color {
 	case "always":
 		return report.Style{Color: true}
 	case "never":

@@ -116,8 +116,3 @@ func refineTree(cmd *cobra.Command) {
 func usage(cmd *cobra.Command, err error) error {
 	return &usageError{err, fmt.Sprintf("`%s --help` shows how it is used", cmd.CommandPath())}
 }
-
-// setUp runs before every verb, when the flags are known.
-func (s *session) setUp() error {
-	return nil
-}

@@ -204,3 +204,14 @@ func (s *section) title() string {
 	}
 	return "[" + s.name + "]"
 }
+
+// Keys lists the top-level keys that work and hold no table.
+func (s *Schema) Keys() []string {
+	var keys []string
+	for _, f := range s.root.fields {
+		if f.section == nil && f.later == "" {
+			keys = append(keys, f.key)
+		}
+	}
+	return keys
+}
