@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// innerConflicts settles conflicts between two targets: where one provides
+// the other, the other is dropped.
+func (s *state) innerConflicts() error {
+	if s.r.NoConflicts {
+		return nil
+	}
+	ix := newIndex(nil)
+	for _, n := range s.add {
+		ix.add(n.pkg)
+	}
+	for _, n := range append([]*node(nil), s.add...) {
+		for _, text := range n.pkg.Conflicts {
+			d := desc.ParseDep(text)
+			for _, other := range ix.satisfiers(s.plain(d)) {
+				if err := s.settle(n.pkg, other, d); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *state) settle(a, b *desc.Package, d desc.Dep) error {
+	if a.Name == b.Name || s.addName[a.Name] == nil || s.addName[b.Name] == nil {
+		return nil
+	}
+	var drop, keep *desc.Package
+	switch {
+	case a.Satisfies(desc.Dep{Name: b.Name}):
+		keep, drop = a, b
+	case b.Satisfies(desc.Dep{Name: a.Name}):
+		keep, drop = b, a
+	default:
+		return &ConflictError{Package: a.Name, Other: b.Name, Dep: d}
+	}
+	s.note(NoteDropped, drop.Name, "%s is left out: it conflicts with %s, which provides it", drop.Name, keep.Name)
+	s.dropNode(drop.Name)
+	return nil
+}
+
+// outerConflicts settles conflicts between a target and an installed package
+// that stays, in either direction: the installed one goes if the answer
+// allows it, or if the target replaces it anyway.
+func (s *state) outerConflicts() error {
+	for _, n := range s.add {
+		for _, p := range n.replaces {
+			s.addRemoval(p, CauseReplaced, n.pkg.Name)
+		}
+	}
+	if s.r.NoConflicts {
+		return nil
+	}
+	for _, n := range s.add {
+		for _, text := range n.pkg.Conflicts {
+			d := desc.ParseDep(text)
+			for _, lp := range s.local.satisfiers(s.plain(d)) {
+				if err := s.evict(n, lp, d); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	ix := newIndex(nil)
+	for _, n := range s.add {
+		ix.add(n.pkg)
+	}
+	for _, lp := range sortedByName(s.u.Installed) {
+		for _, text := range lp.Conflicts {
+			d := desc.ParseDep(text)
+			for _, p := range ix.satisfiers(s.plain(d)) {
+				if err := s.evict(s.addName[p.Name], lp, d); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *state) evict(n *node, lp *desc.Package, d desc.Dep) error {
+	if n.pkg.Name == lp.Name || s.addName[lp.Name] != nil || s.remName[lp.Name] != nil {
+		return nil
+	}
+	if s.ask(Question{Kind: QuestionConflict, Package: n.pkg, Other: lp, Dep: d, Default: No}) != Yes {
+		return &ConflictError{Package: n.pkg.Name, Other: lp.Name, Dep: d, Installed: true}
+	}
+	n.replaces = append(n.replaces, lp)
+	s.addRemoval(lp, CauseConflict, n.pkg.Name)
+	return nil
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// exitUnsatisfiable is the documented exit code of this package's errors.
+const exitUnsatisfiable = 4
+
+// NotFoundError says that a target names nothing that there is.
+type NotFoundError struct {
+	Target string
+	// Installed: looked for among the installed packages (a removal).
+	Installed bool
+	// Repository is set when the repository of "repo/name" is unknown.
+	Repository string
+	Near       []string
+}
+
+func (e *NotFoundError) Error() string {
+	switch {
+	case e.Repository != "":
+		return fmt.Sprintf("target %q: there is no repository %q", e.Target, e.Repository)
+	case e.Installed:
+		return fmt.Sprintf("target not found: no package or group %q is installed", e.Target)
+	}
+	return fmt.Sprintf("target not found: no package, provide or group %q in any repository", e.Target)
+}
+
+// Hint names what may have been meant.
+func (e *NotFoundError) Hint() string { return nearHint(e.Near) }
+
+// ExitCode is 4.
+func (e *NotFoundError) ExitCode() int { return exitUnsatisfiable }
+
+// Missing is one dependency that nothing meets.
+type Missing struct {
+	Package string // who wants it
+	Version string
+	Dep     desc.Dep
+	// Cause names the package whose removal or upgrade breaks the dependency
+	// of an installed package; empty where a new package wants it.
+	Cause string
+	// Chain leads from Package to the target that pulled it in.
+	Chain []string
+	// Ignored: something would meet it, but an ignore list keeps it out.
+	Ignored bool
+	Near    []string
+}
+
+func (m Missing) String() string {
+	var b strings.Builder
+	if m.Cause != "" {
+		fmt.Fprintf(&b, "%s %s is installed and needs %s, which removing or changing %s would break", m.Package, m.Version, m.Dep, m.Cause)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s %s needs %s, which no repository has", m.Package, m.Version, m.Dep)
+	if m.Ignored {
+		b.Reset()
+		fmt.Fprintf(&b, "%s %s needs %s, which an ignore list keeps out", m.Package, m.Version, m.Dep)
+	}
+	if len(m.Chain) > 1 {
+		fmt.Fprintf(&b, " (wanted by %s)", strings.Join(m.Chain[1:], ", wanted by "))
+	}
+	return b.String()
+}
+
+// UnsatisfiedError lists dependencies that cannot be met.
+type UnsatisfiedError struct{ Missing []Missing }
+
+func (e *UnsatisfiedError) Error() string {
+	lines := make([]string, len(e.Missing))
+	for i, m := range e.Missing {
+		lines[i] = m.String()
+	}
+	return "dependencies cannot be met: " + strings.Join(lines, "; ")
+}
+
+// Hint tells the way out.
+func (e *UnsatisfiedError) Hint() string {
+	for _, m := range e.Missing {
+		switch {
+		case len(m.Near) > 0:
+			return nearHint(m.Near)
+		case m.Ignored:
+			return "take the package off the ignore list"
+		case m.Cause != "":
+			return fmt.Sprintf("upgrade or remove %s in the same step", m.Package)
+		}
+	}
+	return ""
+}
+
+// ExitCode is 4.
+func (e *UnsatisfiedError) ExitCode() int { return exitUnsatisfiable }
+
+// ConflictError says that two packages cannot be installed together.
+type ConflictError struct {
+	Package, Other string
+	Dep            desc.Dep // the conflict as one of them words it
+	Installed      bool     // Other is installed; otherwise both are targets
+}
+
+func (e *ConflictError) Error() string {
+	what := "both are to be installed"
+	if e.Installed {
+		what = e.Other + " is installed"
+	}
+	via := ""
+	if e.Dep.Name != e.Other && e.Dep.Name != e.Package {
+		via = " over " + e.Dep.String()
+	}
+	return fmt.Sprintf("%s and %s conflict%s (%s)", e.Package, e.Other, via, what)
+}
+
+// Hint tells the way out.
+func (e *ConflictError) Hint() string {
+	if e.Installed {
+		return fmt.Sprintf("remove %s in the same step, or allow it to be replaced", e.Other)
+	}
+	return "choose one of the two"
+}
+
+// ExitCode is 4.
+func (e *ConflictError) ExitCode() int { return exitUnsatisfiable }
+
+// DuplicateError says that one name was asked for as two different packages.
+type DuplicateError struct{ Name, First, Second string }
+
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("%s is asked for twice, as %s and as %s", e.Name, e.First, e.Second)
+}
+
+// ExitCode is 4.
+func (e *DuplicateError) ExitCode() int { return exitUnsatisfiable }
+
+// ArchError says that a package is made for another machine.
+type ArchError struct {
+	Package, Arch string
+	Allowed       []string
+}
+
+func (e *ArchError) Error() string {
+	return fmt.Sprintf("package %s is for %s; this system takes %s and any", e.Package, e.Arch, strings.Join(e.Allowed, ", "))
+}
+
+// ExitCode is 4.
+func (e *ArchError) ExitCode() int { return exitUnsatisfiable }
+
+// HoldError says that HoldPkg protects a package from removal.
+type HoldError struct{ Package string }
+
+func (e *HoldError) Error() string {
+	return fmt.Sprintf("%s is held (HoldPkg) and would be removed", e.Package)
+}
+
+// ExitCode is 4.
+func (e *HoldError) ExitCode() int { return exitUnsatisfiable }
+
+func nearHint(near []string) string {
+	if len(near) == 0 {
+		return ""
+	}
+	return "did you mean " + strings.Join(near, ", ") + "?"
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"sort"
+
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// index answers "which of these packages meets that dependency" without
+// walking the list.
+type index struct {
+	list    []*desc.Package
+	byName  map[string]*desc.Package
+	provide map[string][]*desc.Package
+}
+
+func newIndex(list []*desc.Package) *index {
+	ix := &index{
+		byName:  make(map[string]*desc.Package, len(list)),
+		provide: make(map[string][]*desc.Package, len(list)),
+	}
+	for _, p := range list {
+		ix.add(p)
+	}
+	return ix
+}
+
+func (ix *index) add(p *desc.Package) {
+	ix.list = append(ix.list, p)
+	ix.byName[p.Name] = p
+	for _, text := range p.Provides {
+		name := desc.ParseDep(text).Name
+		ix.provide[name] = append(ix.provide[name], p)
+	}
+}
+
+// truncate forgets what was added after the first n packages.
+func (ix *index) truncate(n int) {
+	for _, p := range ix.list[n:] {
+		delete(ix.byName, p.Name)
+		for _, text := range p.Provides {
+			name := desc.ParseDep(text).Name
+			ix.provide[name] = without(ix.provide[name], p)
+		}
+	}
+	ix.list = ix.list[:n]
+}
+
+func without(list []*desc.Package, p *desc.Package) []*desc.Package {
+	var kept []*desc.Package
+	for _, x := range list {
+		if x != p {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
+
+// satisfier returns a package that meets d and is not skipped, or nil.
+func (ix *index) satisfierExcept(d desc.Dep, skip func(name string) bool) *desc.Package {
+	if p := ix.byName[d.Name]; p != nil && p.Satisfies(d) && (skip == nil || !skip(p.Name)) {
+		return p
+	}
+	for _, p := range ix.provide[d.Name] {
+		if p.Satisfies(d) && (skip == nil || !skip(p.Name)) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (ix *index) satisfier(d desc.Dep) *desc.Package { return ix.satisfierExcept(d, nil) }
+
+// satisfiers returns every package that meets d, in the order of the list.
+func (ix *index) satisfiers(d desc.Dep) []*desc.Package {
+	var out []*desc.Package
+	if p := ix.byName[d.Name]; p != nil && p.Satisfies(d) {
+		out = append(out, p)
+	}
+	for _, p := range ix.provide[d.Name] {
+		if p.Name != d.Name && p.Satisfies(d) && (len(out) == 0 || out[len(out)-1] != p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// literal tells whether p is called d.Name and has a fitting version: what
+// counts for `replaces` and for the first look at a dependency.
+func literal(p *desc.Package, d desc.Dep) bool {
+	return p != nil && p.Name == d.Name && d.AllowsVersion(p.Version)
+}
+
+func (s *state) ignored(p *desc.Package) bool {
+	if matchAny(s.u.IgnorePkg, p.Name) {
+		return true
+	}
+	for _, g := range p.Groups {
+		if matchAny(s.u.IgnoreGroup, g) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchAny(patterns []string, name string) bool {
+	for _, pat := range patterns {
+		if Match(pat, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func sortedByName(list []*desc.Package) []*desc.Package {
+	out := append([]*desc.Package(nil), list...)
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// lookup tunes find.
+type lookup struct {
+	exclude func(name string) bool
+	prompt  bool // an ignored package may be asked about
+}
+
+func (l lookup) excluded(name string) bool { return l.exclude != nil && l.exclude(name) }
+
+// find looks for a package that meets d: by literal name over the
+// repositories in order, then among the providers of all of them, where one
+// that is installed already wins. ignored reports that an ignore list kept
+// something out that would have done.
+func (s *state) find(d desc.Dep, repos []Repo, l lookup) (c *Candidate, ignored bool) {
+	d = s.plain(d)
+	for _, r := range repos {
+		p := r.DB.Package(d.Name)
+		if !literal(p, d) || l.excluded(p.Name) {
+			continue
+		}
+		if !s.allowed(p, l) {
+			ignored = true
+			continue
+		}
+		return &Candidate{p, r.Name}, false
+	}
+	var providers []Candidate
+	for _, r := range repos {
+		for _, p := range sortedByName(r.DB.Providers(d.Name)) {
+			if p.Name == d.Name || !p.Satisfies(d) || l.excluded(p.Name) {
+				continue
+			}
+			if !s.allowed(p, l) {
+				ignored = true
+				continue
+			}
+			if s.local.byName[p.Name] != nil {
+				return &Candidate{p, r.Name}, false
+			}
+			providers = append(providers, Candidate{p, r.Name})
+		}
+	}
+	if len(providers) == 0 {
+		return nil, ignored
+	}
+	return s.chooseProvider(d, providers), false
+}
+
+func (s *state) allowed(p *desc.Package, l lookup) bool {
+	if !s.ignored(p) {
+		return true
+	}
+	return l.prompt && s.ask(Question{Kind: QuestionIgnored, Package: p, Default: Yes}) == Yes
+}
+
+func (s *state) chooseProvider(d desc.Dep, list []Candidate) *Candidate {
+	if len(list) == 1 {
+		return &list[0]
+	}
+	i := s.ask(Question{Kind: QuestionProvider, Dep: d, Choices: list})
+	if i < 0 || i >= len(list) {
+		i = 0
+	}
+	s.note(NoteProvider, list[i].Package.Name, "%s: took %s of %d providers", d, label(list[i].Package, list[i].Repo), len(list))
+	return &list[i]
+}
+
+// resolver closes the targets over their dependencies.
+type resolver struct {
+	*state
+	repos     []Repo
+	targets   *index // the targets as asked for: preferred satisfiers
+	targetSet map[string]*node
+	done      []*node // the closure so far, parents before what they pulled in
+	doneIx    *index
+	replaced  map[string]bool // installed packages that replacements remove
+	missing   []Missing
+}
+
+// resolve pulls in what the targets need. A target whose dependencies cannot
+// be met may be left out by answer; otherwise everything missing is reported
+// at once.
+func (s *state) resolve() error {
+	if s.r.NoDeps || len(s.add) == 0 {
+		return nil
+	}
+	rs := &resolver{
+		state: s, repos: s.reposFor(UseInstall | UseUpgrade),
+		targets: newIndex(nil), targetSet: s.addName,
+		doneIx: newIndex(nil), replaced: map[string]bool{},
+	}
+	for _, n := range s.add {
+		rs.targets.add(n.pkg)
+		for _, p := range n.replaces {
+			rs.replaced[p.Name] = true
+		}
+	}
+	for name := range s.remName {
+		rs.replaced[name] = true
+	}
+	var missing []Missing
+	for _, n := range s.add {
+		rs.missing = nil
+		if rs.pull(n) {
+			continue
+		}
+		if s.ask(Question{Kind: QuestionSkip, Package: n.pkg, Default: No}) == Yes {
+			s.note(NoteDropped, n.pkg.Name, "%s is left out: %s", n.pkg.Name, rs.missing[0])
+			continue
+		}
+		missing = append(missing, rs.missing...)
+	}
+	if len(missing) > 0 {
+		return &UnsatisfiedError{Missing: uniqueMissing(missing)}
+	}
+	s.add, s.addName = nil, map[string]*node{}
+	for _, n := range rs.done {
+		s.addNode(n)
+	}
+	return nil
+}
+
+// pull adds n and, depth first, what it needs. When it fails nothing of it
+// stays in the closure, and rs.missing tells why.
+func (rs *resolver) pull(n *node) bool {
+	if rs.doneIx.byName[n.pkg.Name] != nil {
+		return true
+	}
+	mark := len(rs.done)
+	rs.done = append(rs.done, n)
+	rs.doneIx.add(n.pkg)
+	ok := true
+	for _, d := range rs.wanted(n.pkg) {
+		if !rs.satisfiedAround(n, d) && !rs.pullDep(n, d) {
+			ok = false
+		}
+	}
+	if !ok {
+		rs.done = rs.done[:mark]
+		rs.doneIx.truncate(mark)
+	}
+	return ok
+}
+
+// satisfiedAround: met by the package itself or by an installed package that
+// this transaction leaves alone.
+func (rs *resolver) satisfiedAround(n *node, d desc.Dep) bool {
+	if n.pkg.Satisfies(d) || rs.assumed(d) {
+		return true
+	}
+	return rs.local.satisfierExcept(d, func(name string) bool {
+		return rs.targetSet[name] != nil || rs.replaced[name] || name == n.pkg.Name
+	}) != nil
+}
+
+func (rs *resolver) pullDep(n *node, d desc.Dep) bool {
+	if rs.doneIx.satisfier(d) != nil {
+		return true
+	}
+	next, ignored := rs.choose(n, d)
+	if next != nil && rs.archAllowed(next.pkg) == nil && rs.pull(next) {
+		return true
+	}
+	// The targets do not bring it and no repository does, but an installed
+	// package has it and stays (or is itself being upgraded: checkDeps looks
+	// whether the new version still has it).
+	if rs.local.satisfierExcept(d, func(name string) bool { return rs.replaced[name] || rs.ignoredName(name) }) != nil {
+		return true
+	}
+	if next == nil {
+		rs.missing = append(rs.missing, Missing{
+			Package: n.pkg.Name, Version: n.pkg.Version, Dep: d,
+			Chain: rs.chain(n), Ignored: ignored, Near: rs.nearRepos(d.Name),
+		})
+	}
+	return false
+}
+
+func (rs *resolver) ignoredName(name string) bool {
+	p := rs.local.byName[name]
+	return p != nil && rs.ignored(p)
+}
+
+// choose prefers a target; after that the repositories decide.
+func (rs *resolver) choose(n *node, d desc.Dep) (next *node, ignored bool) {
+	if p := rs.targets.satisfier(d); p != nil {
+		return rs.targetSet[p.Name], false
+	}
+	c, ignored := rs.find(d, rs.repos, lookup{exclude: func(name string) bool { return rs.doneIx.byName[name] != nil }})
+	if c == nil {
+		return nil, ignored
+	}
+	return &node{pkg: c.Package, repo: c.Repo, by: n.pkg.Name, reason: desc.Depend}, false
+}
+
+// chain leads from n to its target.
+func (rs *resolver) chain(n *node) []string {
+	chain := []string{n.pkg.Name}
+	for n.by != "" {
+		chain = append(chain, n.by)
+		up := n
+		for _, x := range rs.done {
+			if x.pkg.Name == n.by {
+				up = x
+			}
+		}
+		if up == n {
+			break
+		}
+		n = up
+	}
+	return chain
+}
+
+func uniqueMissing(list []Missing) []Missing {
+	seen := map[string]bool{}
+	var out []Missing
+	for _, m := range list {
+		key := m.Package + " " + m.Dep.String() + " " + m.Cause
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// checkDeps is the last word on dependencies: with the new packages in and
+// the removed ones gone, everything that the transaction brings must be
+// complete, and nothing installed may lose what it had. What was broken
+// before stays the person's own affair.
+func (s *state) checkDeps() error {
+	if s.r.NoDeps {
+		return nil
+	}
+	if missing := s.unmet(); len(missing) > 0 {
+		return &UnsatisfiedError{Missing: missing}
+	}
+	return nil
+}
+
+func (s *state) unmet() []Missing {
+	newOnes := newIndex(nil)
+	for _, n := range s.add {
+		newOnes.add(n.pkg)
+	}
+	changed := func(name string) bool { return s.remName[name] != nil || s.addName[name] != nil }
+	met := func(d desc.Dep) bool {
+		return newOnes.satisfier(d) != nil || s.local.satisfierExcept(d, changed) != nil || s.assumed(d)
+	}
+	var missing []Missing
+	for _, n := range s.add {
+		for _, d := range s.wanted(n.pkg) {
+			if !met(d) {
+				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: d, Near: s.nearRepos(d.Name)})
+			}
+		}
+	}
+	for _, lp := range s.u.Installed {
+		if changed(lp.Name) {
+			continue
+		}
+		for _, d := range s.wanted(lp) {
+			cause := s.local.satisfierExcept(d, func(name string) bool { return !changed(name) })
+			if cause != nil && !met(d) {
+				missing = append(missing, Missing{Package: lp.Name, Version: lp.Version, Dep: d, Cause: cause.Name})
+			}
+		}
+	}
+	return uniqueMissing(missing)
+}

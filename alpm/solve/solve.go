@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package solve works out which packages a transaction installs and removes,
+// and in which order. It is pure: it reads a Universe (repositories in order,
+// installed packages) and a Request, and returns a Solution or a typed error.
+//
+// The semantics are pacman's: greedy, first literal names over the
+// repositories in their order, then providers, where an installed one wins.
+// A versioned dependency is never met by a provide without a version.
+// Replacements are followed at a system upgrade only; a conflict between two
+// targets drops the one that the other provides; a conflict with an installed
+// package is an error unless Request.Answer allows the removal.
+//
+// Not implemented: backtracking. Solve is the whole boundary, so a solver
+// that searches can take its place without its callers noticing.
+//
+// The behaviour is described in pacman(8), alpm's sync.c, deps.c and
+// conflict.c are the reference.
+package solve
+
+import (
+	"fmt"
+
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// Database is one repository's index.
+type Database interface {
+	// Package returns the package of that name, or nil.
+	Package(name string) *desc.Package
+	// Group returns the members of a group, sorted by name.
+	Group(name string) []*desc.Package
+	// Providers returns the packages with a provide of that name.
+	Providers(name string) []*desc.Package
+}
+
+// Usage says what a repository may be used for. Zero means everything.
+type Usage int
+
+// The uses of a repository, as in pacman.conf.
+const (
+	UseInstall Usage = 1 << iota
+	UseUpgrade
+)
+
+// Repo is a repository with its place in the order of the slice it is in.
+type Repo struct {
+	Name string
+	DB   Database
+	// Packages lists everything, for replacements and for hints.
+	Packages []*desc.Package
+	Usage    Usage
+}
+
+func (r Repo) usable(u Usage) bool { return r.Usage == 0 || r.Usage&u != 0 }
+
+// Universe is what there is.
+type Universe struct {
+	Repos     []Repo
+	Installed []*desc.Package
+	// IgnorePkg, IgnoreGroup and HoldPkg are shell patterns.
+	IgnorePkg, IgnoreGroup, HoldPkg []string
+	// Arch lists the allowed architectures beside "any"; empty allows all.
+	Arch []string
+	// Assume lists dependencies to treat as met ("name" or "name=version").
+	Assume []string
+}
+
+// Request is what is wanted.
+type Request struct {
+	// Targets are names, "repo/name", "name=1", "name>=1", provides, groups.
+	Targets []string
+	// Packages are targets that come from files, not from a repository.
+	Packages []*desc.Package
+	// Remove names installed packages or groups of them.
+	Remove []string
+
+	SysUpgrade bool
+	// Downgrade lets SysUpgrade install older versions too.
+	Downgrade bool
+	// Needed leaves out targets that are installed in that very version.
+	Needed bool
+	// AsDeps and AsExplicit override the install reason of everything.
+	AsDeps, AsExplicit bool
+
+	// Recursive removes what only the removed packages needed and nobody
+	// asked for; RecursiveAll includes packages that were asked for.
+	Recursive, RecursiveAll bool
+	// Cascade removes what depends on the removed packages too.
+	Cascade bool
+	// Unneeded keeps removal targets that something still needs.
+	Unneeded bool
+
+	// NoVersions ignores the versions in dependencies, NoDeps the
+	// dependencies (and the order that they give), NoConflicts conflicts.
+	NoVersions, NoDeps, NoConflicts bool
+
+	// Answer decides questions; nil takes every question's default.
+	Answer func(Question) int
+}
+
+// QuestionKind says what is asked.
+type QuestionKind string
+
+// The questions. All but QuestionProvider are answered with No or Yes.
+const (
+	QuestionIgnored  QuestionKind = "ignored"  // install an ignored target?
+	QuestionReplace  QuestionKind = "replace"  // replace Other by Package?
+	QuestionConflict QuestionKind = "conflict" // remove Other, which Package conflicts with?
+	QuestionProvider QuestionKind = "provider" // which of Choices for Dep?
+	QuestionSkip     QuestionKind = "skip"     // leave out Package, which cannot be resolved?
+	QuestionHold     QuestionKind = "hold"     // remove Package, which HoldPkg names?
+)
+
+// Answers to a question of the yes and no kind.
+const (
+	No  = 0
+	Yes = 1
+)
+
+// Question is put to Request.Answer.
+type Question struct {
+	Kind    QuestionKind
+	Package *desc.Package
+	Other   *desc.Package
+	Dep     desc.Dep
+	Choices []Candidate
+	Default int
+}
+
+// Candidate is a package of a repository.
+type Candidate struct {
+	Package *desc.Package
+	Repo    string
+}
+
+// Install is one package to install, upgrade, downgrade or reinstall.
+type Install struct {
+	Package *desc.Package
+	Repo    string // empty: from a file
+	Old     *desc.Package
+	Reason  desc.Reason
+	// Target is the request that named it; empty for a dependency.
+	Target string
+	// RequiredBy names the packages of the solution that depend on it, the
+	// one that pulled it in first.
+	RequiredBy []string
+	// Replaces names the installed packages that go away for it.
+	Replaces []string
+}
+
+// Cause says why a package is removed.
+type Cause string
+
+// The causes of a removal.
+const (
+	CauseRequested Cause = "requested"
+	CauseReplaced  Cause = "replaced"
+	CauseConflict  Cause = "conflict"
+	CauseCascade   Cause = "cascade"
+	CauseUnneeded  Cause = "unneeded"
+)
+
+// Removal is one installed package to remove.
+type Removal struct {
+	Package *desc.Package
+	Cause   Cause
+	By      string // the package that replaces it, conflicts with it, …
+}
+
+// NoteKind classes a Note.
+type NoteKind string
+
+// The notes.
+const (
+	NoteIgnored   NoteKind = "ignored"
+	NoteUpToDate  NoteKind = "up-to-date"
+	NoteReinstall NoteKind = "reinstall"
+	NoteDowngrade NoteKind = "downgrade"
+	NoteNewer     NoteKind = "local-newer"
+	NoteProvider  NoteKind = "provider"
+	NoteDropped   NoteKind = "dropped"
+	NoteKept      NoteKind = "kept"
+	NoteCycle     NoteKind = "cycle"
+	NoteOptional  NoteKind = "optional"
+)
+
+// Note is something that a person may want to know about the solution.
+type Note struct {
+	Kind    NoteKind
+	Package string
+	Text    string
+}
+
+// Solution is the answer to a Request, each list in the order to run it.
+type Solution struct {
+	Install []Install
+	Remove  []Removal
+	Notes   []Note
+}
+
+// Why returns the chain from a package of the solution up to the target that
+// wanted it: the name, who pulled it in, who pulled that in, …
+func (s *Solution) Why(name string) []string {
+	byName := make(map[string]*Install, len(s.Install))
+	for i := range s.Install {
+		byName[s.Install[i].Package.Name] = &s.Install[i]
+	}
+	var chain []string
+	seen := map[string]bool{}
+	for in := byName[name]; in != nil && !seen[name]; in = byName[name] {
+		seen[name] = true
+		chain = append(chain, name)
+		if in.Target != "" || len(in.RequiredBy) == 0 {
+			break
+		}
+		name = in.RequiredBy[0]
+	}
+	return chain
+}
+
+// Solve answers the request.
+func Solve(u Universe, r Request) (*Solution, error) {
+	s := newState(&u, &r)
+	steps := []func() error{
+		s.addTargets, s.addPackages, s.addRemovals, s.sysUpgrade,
+		s.checkArch, s.resolve, s.innerConflicts, s.outerConflicts,
+		s.expandRemovals, s.checkDeps, s.checkHold,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return s.solution(), nil
+}
+
+// node is a package chosen for installation while the state is worked on.
+type node struct {
+	pkg      *desc.Package
+	repo     string
+	target   string
+	by       string // who pulled it in
+	reason   desc.Reason
+	replaces []*desc.Package
+}
+
+type state struct {
+	u     *Universe
+	r     *Request
+	local *index
+	// add holds the targets, later the closure, in order of discovery.
+	add     []*node
+	addName map[string]*node
+	remove  []*Removal
+	remName map[string]*Removal
+	assume  []*desc.Package
+	notes   []Note
+	skipped map[string]bool // targets left out because something is missing
+}
+
+func newState(u *Universe, r *Request) *state {
+	s := &state{
+		u: u, r: r,
+		local:   newIndex(u.Installed),
+		addName: map[string]*node{},
+		remName: map[string]*Removal{},
+		skipped: map[string]bool{},
+	}
+	for _, a := range u.Assume {
+		d := desc.ParseDep(a)
+		s.assume = append(s.assume, &desc.Package{Name: d.Name, Version: d.Version})
+	}
+	return s
+}
+
+func (s *state) ask(q Question) int {
+	if s.r.Answer == nil {
+		return q.Default
+	}
+	return s.r.Answer(q)
+}
+
+func (s *state) note(kind NoteKind, pkg, format string, args ...any) {
+	s.notes = append(s.notes, Note{Kind: kind, Package: pkg, Text: fmt.Sprintf(format, args...)})
+}
+
+func (s *state) addNode(n *node) {
+	s.add = append(s.add, n)
+	s.addName[n.pkg.Name] = n
+}
+
+func (s *state) dropNode(name string) {
+	delete(s.addName, name)
+	kept := s.add[:0]
+	for _, n := range s.add {
+		if n.pkg.Name != name {
+			kept = append(kept, n)
+		}
+	}
+	s.add = kept
+}
+
+func (s *state) addRemoval(p *desc.Package, cause Cause, by string) {
+	if s.remName[p.Name] != nil {
+		return
+	}
+	rm := &Removal{Package: p, Cause: cause, By: by}
+	s.remove = append(s.remove, rm)
+	s.remName[p.Name] = rm
+}
+
+// wanted returns the dependencies of p as the request reads them.
+func (s *state) wanted(p *desc.Package) []desc.Dep {
+	if s.r.NoDeps {
+		return nil
+	}
+	deps := make([]desc.Dep, 0, len(p.Depends))
+	for _, text := range p.Depends {
+		deps = append(deps, s.plain(desc.ParseDep(text)))
+	}
+	return deps
+}
+
+// plain strips the version where the request ignores versions.
+func (s *state) plain(d desc.Dep) desc.Dep {
+	if s.r.NoVersions {
+		d.Op, d.Version = desc.Any, ""
+	}
+	return d
+}
+
+func (s *state) assumed(d desc.Dep) bool {
+	for _, p := range s.assume {
+		if p.Satisfies(d) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *state) solution() *Solution {
+	sol := &Solution{Notes: s.notes}
+	for _, n := range s.sortInstalls() {
+		in := Install{
+			Package: n.pkg, Repo: n.repo, Target: n.target,
+			Old: s.local.byName[n.pkg.Name], Reason: n.reason,
+		}
+		if in.Old != nil {
+			in.Reason = in.Old.Reason
+		}
+		switch {
+		case s.r.AsDeps:
+			in.Reason = desc.Depend
+		case s.r.AsExplicit:
+			in.Reason = desc.Explicit
+		}
+		for _, p := range n.replaces {
+			in.Replaces = append(in.Replaces, p.Name)
+		}
+		sol.Install = append(sol.Install, in)
+	}
+	for _, rm := range s.sortRemovals() {
+		sol.Remove = append(sol.Remove, *rm)
+	}
+	sol.Notes = append(sol.Notes[:len(sol.Notes):len(sol.Notes)], s.orderNotes()...)
+	s.requiredBy(sol.Install)
+	return sol
+}
+
+// requiredBy fills in who depends on whom inside the solution.
+func (s *state) requiredBy(list []Install) {
+	ix := newIndex(nil)
+	at := make(map[string]int, len(list))
+	for i := range list {
+		ix.add(list[i].Package)
+		at[list[i].Package.Name] = i
+		if n := s.addName[list[i].Package.Name]; n.by != "" {
+			list[i].RequiredBy = []string{n.by}
+		}
+	}
+	for i := range list {
+		me := list[i].Package.Name
+		for _, d := range s.wanted(list[i].Package) {
+			p := ix.satisfier(d)
+			if p == nil || p.Name == me {
+				continue
+			}
+			to := &list[at[p.Name]]
+			if !contains(to.RequiredBy, me) {
+				to.RequiredBy = append(to.RequiredBy, me)
+			}
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/version"
+)
+
+// addTargets turns the names of the request into packages.
+func (s *state) addTargets() error {
+	for _, t := range s.r.Targets {
+		if err := s.addTarget(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) addTarget(target string) error {
+	repos, name := s.reposFor(UseInstall|UseUpgrade), target
+	if repo, rest, ok := strings.Cut(target, "/"); ok {
+		i := slices.IndexFunc(s.u.Repos, func(r Repo) bool { return r.Name == repo })
+		if i < 0 {
+			return &NotFoundError{Target: target, Repository: repo}
+		}
+		// Naming the repository overrides its Usage.
+		repos, name = s.u.Repos[i:i+1], rest
+	}
+	c, ignored := s.find(desc.ParseDep(name), repos, lookup{prompt: true})
+	switch {
+	case c != nil:
+		return s.addChosen(*c, target)
+	case ignored:
+		s.note(NoteIgnored, name, "%s is on an ignore list and was left out", target)
+		return nil
+	}
+	return s.addGroup(repos, name, target)
+}
+
+func (s *state) addGroup(repos []Repo, group, target string) error {
+	found := false
+	for _, r := range repos {
+		for _, p := range sortedByName(r.DB.Group(group)) {
+			found = true
+			if n := s.addName[p.Name]; n != nil && n.target == target {
+				continue // an earlier repository has it
+			}
+			if s.ignored(p) && s.ask(Question{Kind: QuestionIgnored, Package: p, Default: Yes}) != Yes {
+				s.note(NoteIgnored, p.Name, "%s is on an ignore list and was left out of group %s", p.Name, group)
+				continue
+			}
+			if n := s.addName[p.Name]; n != nil && n.repo != r.Name {
+				continue // asked for by name from another repository already
+			}
+			if err := s.addChosen(Candidate{p, r.Name}, target); err != nil {
+				return err
+			}
+		}
+	}
+	if !found {
+		return &NotFoundError{Target: target, Near: s.nearRepos(group)}
+	}
+	return nil
+}
+
+// addPackages adds the targets that come from files.
+func (s *state) addPackages() error {
+	for _, p := range s.r.Packages {
+		if err := s.addChosen(Candidate{Package: p}, p.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addChosen makes a package a target of the transaction.
+func (s *state) addChosen(c Candidate, target string) error {
+	p := c.Package
+	if n := s.addName[p.Name]; n != nil {
+		if n.pkg == p {
+			return nil
+		}
+		return &DuplicateError{Name: p.Name, First: label(n.pkg, n.repo), Second: label(p, c.Repo)}
+	}
+	if old := s.local.byName[p.Name]; old != nil {
+		switch cmp := version.Compare(p.Version, old.Version); {
+		case cmp == 0 && s.r.Needed:
+			s.note(NoteUpToDate, p.Name, "%s-%s is up to date", p.Name, p.Version)
+			return nil
+		case cmp == 0:
+			s.note(NoteReinstall, p.Name, "%s-%s is up to date and will be reinstalled", p.Name, p.Version)
+		case cmp < 0:
+			s.note(NoteDowngrade, p.Name, "%s goes back from %s to %s", p.Name, old.Version, p.Version)
+		}
+	}
+	s.addNode(&node{pkg: p, repo: c.Repo, target: target, reason: desc.Explicit})
+	return nil
+}
+
+func label(p *desc.Package, repo string) string {
+	if repo == "" {
+		return fmt.Sprintf("the file of %s-%s", p.Name, p.Version)
+	}
+	return fmt.Sprintf("%s/%s-%s", repo, p.Name, p.Version)
+}
+
+// addRemovals turns the removal targets into installed packages.
+func (s *state) addRemovals() error {
+	for _, t := range s.r.Remove {
+		name := strings.TrimPrefix(t, "local/")
+		if p := s.local.byName[name]; p != nil {
+			s.addRemoval(p, CauseRequested, "")
+			continue
+		}
+		found := false
+		for _, p := range sortedByName(s.u.Installed) {
+			if slices.Contains(p.Groups, name) {
+				s.addRemoval(p, CauseRequested, "")
+				found = true
+			}
+		}
+		if !found {
+			known := map[string]bool{}
+			for _, p := range s.u.Installed {
+				known[p.Name] = true
+			}
+			return &NotFoundError{Target: t, Installed: true, Near: nearest(name, known)}
+		}
+	}
+	for _, n := range s.add {
+		if s.remName[n.pkg.Name] != nil {
+			return &DuplicateError{Name: n.pkg.Name, First: "a package to install", Second: "a package to remove"}
+		}
+	}
+	return nil
+}
+
+func (s *state) reposFor(u Usage) []Repo {
+	var out []Repo
+	for _, r := range s.u.Repos {
+		if r.usable(u) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s *state) checkArch() error {
+	if len(s.u.Arch) == 0 {
+		return nil
+	}
+	for _, n := range s.add {
+		if err := s.archAllowed(n.pkg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) archAllowed(p *desc.Package) error {
+	if len(s.u.Arch) == 0 || p.Arch == "any" || p.Arch == "" || slices.Contains(s.u.Arch, p.Arch) {
+		return nil
+	}
+	return &ArchError{Package: p.Name, Arch: p.Arch, Allowed: s.u.Arch}
+}

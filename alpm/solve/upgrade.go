@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package solve
+
+import (
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/version"
+)
+
+// replacer is a package that names an installed one in its replaces.
+type replacer struct {
+	pkg *desc.Package
+	dep desc.Dep
+}
+
+// sysUpgrade adds, for every installed package that is no target yet, its
+// replacement or its newer version. The first repository that has either
+// decides; inside one, a replacement goes before the package of that name.
+func (s *state) sysUpgrade() error {
+	if !s.r.SysUpgrade {
+		return nil
+	}
+	repos := s.reposFor(UseUpgrade)
+	replacers := make([]map[string][]replacer, len(repos))
+	for i, r := range repos {
+		replacers[i] = replacersOf(r)
+	}
+	for _, lp := range sortedByName(s.u.Installed) {
+		if s.remName[lp.Name] != nil || s.addName[lp.Name] != nil {
+			continue
+		}
+		for i, r := range repos {
+			if s.replace(lp, r, replacers[i][lp.Name]) {
+				break
+			}
+			if sp := r.DB.Package(lp.Name); sp != nil {
+				s.upgrade(lp, sp, r)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func replacersOf(r Repo) map[string][]replacer {
+	out := map[string][]replacer{}
+	for _, p := range sortedByName(r.Packages) {
+		for _, text := range p.Replaces {
+			d := desc.ParseDep(text)
+			out[d.Name] = append(out[d.Name], replacer{p, d})
+		}
+	}
+	return out
+}
+
+// replace reports whether repository r replaces the installed package lp.
+func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
+	replaced := false
+	for _, c := range list {
+		if !literal(lp, s.plain(c.dep)) {
+			continue
+		}
+		if s.ignored(c.pkg) || s.ignored(lp) {
+			s.note(NoteIgnored, lp.Name, "%s is not replaced by %s: an ignore list names one of them", lp.Name, c.pkg.Name)
+			continue
+		}
+		if s.ask(Question{Kind: QuestionReplace, Package: c.pkg, Other: lp, Default: Yes}) != Yes {
+			continue
+		}
+		n := s.addName[c.pkg.Name]
+		switch {
+		case n == nil:
+			n = &node{pkg: c.pkg, repo: r.Name, target: c.pkg.Name, reason: lp.Reason}
+			s.addNode(n)
+		case n.pkg != c.pkg:
+			s.note(NoteDropped, lp.Name, "%s cannot be replaced by %s of %s, since %s is a target", lp.Name, c.pkg.Name, r.Name, label(n.pkg, n.repo))
+			continue
+		default:
+			if lp.Reason == desc.Explicit {
+				n.reason = desc.Explicit
+			}
+		}
+		n.replaces = append(n.replaces, lp)
+		replaced = true
+	}
+	return replaced
+}
+
+// upgrade adds sp when it is newer than the installed lp.
+func (s *state) upgrade(lp, sp *desc.Package, r Repo) {
+	cmp := version.Compare(sp.Version, lp.Version)
+	switch {
+	case cmp == 0:
+		return
+	case cmp < 0 && !s.r.Downgrade:
+		s.note(NoteNewer, lp.Name, "%s: installed %s is newer than %s in %s", lp.Name, lp.Version, sp.Version, r.Name)
+		return
+	case s.ignored(sp) || s.ignored(lp):
+		s.note(NoteIgnored, lp.Name, "%s is not upgraded from %s to %s: an ignore list names it", lp.Name, lp.Version, sp.Version)
+		return
+	case cmp < 0:
+		s.note(NoteDowngrade, lp.Name, "%s goes back from %s to %s", lp.Name, lp.Version, sp.Version)
+	}
+	s.addNode(&node{pkg: sp, repo: r.Name, target: sp.Name, reason: lp.Reason})
+}
