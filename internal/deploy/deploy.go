@@ -44,25 +44,25 @@ const (
 
 // Deployment is one bootable system.
 type Deployment struct {
-	Number     int                 `json:"number"`
-	Node       int                 `json:"node"`
-	Etc        string              `json:"etc"`                     // folder of the /etc in use, "etc.<k>"
-	From       int                 `json:"from,omitempty"`          // deployment whose live /etc was merged, 0: none
-	FromEtc    string              `json:"from_etc,omitempty"`      // its folder then
-	FromGen    uint64              `json:"from_generation"`         // and its generation when it was folded last
-	FromBase   string              `json:"from_snapshot,omitempty"` // read-only snapshot of it: the base of the next fold
-	Created    time.Time           `json:"created"`                 //
-	Reason     string              `json:"reason"`                  // the command that made it
-	State      State               `json:"state"`                   //
-	Why        string              `json:"why,omitempty"`           // why it is bad
-	Failure    string              `json:"last_failure,omitempty"`  // what its last failed try said
-	Kernel     string              `json:"kernel,omitempty"`        // sha256 of the kernel on the ESP
-	Initrd     string              `json:"initrd,omitempty"`        // sha256 of the initramfs
-	Options    string              `json:"options,omitempty"`       // kernel command line
-	Title      string              `json:"title,omitempty"`         // as the boot menu shows it
-	Conflicts  []etcmerge.Conflict `json:"etc_conflicts,omitempty"` //
-	BlessedAt  time.Time           `json:"blessed,omitzero"`        //
-	AnnouncedB bool                `json:"announced_bad,omitempty"` // the login notice has said so
+	Number    int                 `json:"number"`
+	Node      int                 `json:"node"`
+	Etc       string              `json:"etc"`                     // folder of the /etc in use, "etc.<k>"
+	From      int                 `json:"from,omitempty"`          // deployment whose live /etc was merged, 0: none
+	FromEtc   string              `json:"from_etc,omitempty"`      // its folder then
+	FromGen   uint64              `json:"from_generation"`         // and its generation when it was folded last
+	FromBase  string              `json:"from_snapshot,omitempty"` // read-only snapshot of it: the base of the next fold
+	Created   time.Time           `json:"created"`                 //
+	Reason    string              `json:"reason"`                  // the command that made it
+	State     State               `json:"state"`                   //
+	Why       string              `json:"why,omitempty"`           // why it is bad
+	Failure   string              `json:"last_failure,omitempty"`  // what its last failed try said
+	Kernel    string              `json:"kernel,omitempty"`        // sha256 of the kernel on the ESP
+	Initrd    string              `json:"initrd,omitempty"`        // sha256 of the initramfs
+	Options   string              `json:"options,omitempty"`       // kernel command line
+	Title     string              `json:"title,omitempty"`         // as the boot menu shows it
+	Conflicts []etcmerge.Conflict `json:"etc_conflicts,omitempty"` //
+	BlessedAt time.Time           `json:"blessed,omitzero"`        //
+	Tried     bool                `json:"tried,omitempty"`         // has reached its own user space once: its /etc is its own from then on
 }
 
 // EntryName is the base name of the deployment's boot entry, without counters
