@@ -16,6 +16,10 @@ type Decoder struct {
 
 const listBlock = 4096
 
+// noDigest is what libalpm writes for a backup file that was not installed
+// (its NoExtract, for example).
+const noDigest = "(null)"
+
 // DecodeLocal reads the desc file of a local database entry.
 func DecodeLocal(data []byte) (*Package, error) {
 	p := new(Package)
@@ -222,6 +226,9 @@ func (r *record) files(key string) bool {
 				break
 			}
 			path, md5, _ := strings.Cut(line, "\t")
+			if md5 == noDigest {
+				md5 = ""
+			}
 			if err := checkPath(path); err != nil {
 				r.fail(key, path, err)
 				break

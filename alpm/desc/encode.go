@@ -80,7 +80,11 @@ func EncodeFiles(p *Package) ([]byte, error) {
 			if err := checkPath(b.Path); err != nil {
 				w.fail("%BACKUP%", b.Path, err)
 			}
-			items[i] = b.Path + "\t" + b.MD5
+			digest := b.MD5
+			if digest == "" {
+				digest = noDigest
+			}
+			items[i] = b.Path + "\t" + digest
 		}
 		w.list("%BACKUP%", items)
 	}

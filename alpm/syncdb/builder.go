@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package syncdb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+)
+
+// ErrDuplicate means that a database has a package twice.
+var ErrDuplicate = errors.New("the database has this package more than once")
+
+// builder puts packages together from the files of the archive.
+type builder struct {
+	name    string
+	decoder desc.Decoder
+	entries map[string]*desc.Package // by directory, "acl-2.3.1-2"
+	last    string                   // the directory of the file before, and its package:
+	current *desc.Package            // files of one package stand together
+	block   []desc.Package           // packages not yet given out
+	all     []*entry
+}
+
+type entry struct {
+	dir string
+	p   *desc.Package
+}
+
+func newBuilder(name string) *builder {
+	return &builder{name: name, entries: make(map[string]*desc.Package)}
+}
+
+func (b *builder) read(s *scanner) error {
+	for {
+		path, size, err := s.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		dir, file, err := splitPath(path)
+		if err != nil {
+			return fmt.Errorf("entry %q: %w", path, err)
+		}
+		switch file {
+		case "desc", "depends", "files":
+		default:
+			continue // a directory, or a file of a later or earlier format
+		}
+		text, err := s.text(size)
+		if err != nil {
+			return fmt.Errorf("entry %q: %w", path, err)
+		}
+		if err := b.add(dir, file, text); err != nil {
+			return b.placed(dir, err)
+		}
+	}
+}
+
+// splitPath takes "acl-2.3.1-2/desc" apart. What has another depth is no
+// record, and what could lead elsewhere is refused.
+func splitPath(path string) (dir, file string, err error) {
+	if strings.HasPrefix(path, "./") {
+		path = path[2:]
+	}
+	slash := strings.IndexByte(path, '/')
+	if slash == 0 || path == ".." || strings.HasPrefix(path, "../") {
+		return "", "", desc.ErrPath
+	}
+	if slash < 0 {
+		return path, "", nil
+	}
+	dir, file = path[:slash], path[slash+1:]
+	if strings.IndexByte(file, '/') >= 0 {
+		if strings.Contains("/"+file+"/", "/../") {
+			return "", "", desc.ErrPath
+		}
+		return dir, "", nil
+	}
+	return dir, file, nil
+}
+
+func (b *builder) add(dir, file, text string) error {
+	p := b.entry(dir)
+	if file == "files" {
+		return b.decoder.Files(p, text)
+	}
+	return b.decoder.Sync(p, file, text)
+}
+
+// entry returns the package of a directory, a new one at first.
+func (b *builder) entry(dir string) *desc.Package {
+	if dir == b.last && b.current != nil {
+		return b.current
+	}
+	p := b.entries[dir]
+	if p == nil {
+		if len(b.block) == 0 {
+			b.block = make([]desc.Package, 128)
+		}
+		p, b.block = &b.block[0], b.block[1:]
+		b.entries[dir] = p
+		b.all = append(b.all, &entry{dir, p})
+	}
+	b.last, b.current = dir, p
+	return p
+}
+
+// placed says in which database and entry a record is wrong.
+func (b *builder) placed(dir string, err error) error {
+	var e *desc.Error
+	if errors.As(err, &e) {
+		e.DB, e.Entry = b.name, dir
+	}
+	return err
+}
+
+func (b *builder) finish() (*DB, error) {
+	db := &DB{Name: b.name, Packages: make([]*desc.Package, 0, len(b.all))}
+	for _, e := range b.all {
+		if err := check(e.p, e.dir); err != nil {
+			return nil, b.placed(e.dir, err)
+		}
+		db.Packages = append(db.Packages, e.p)
+	}
+	sort.Slice(db.Packages, func(i, j int) bool { return db.Packages[i].Name < db.Packages[j].Name })
+	for i := 1; i < len(db.Packages); i++ {
+		if p := db.Packages[i]; p.Name == db.Packages[i-1].Name {
+			return nil, b.placed(p.Entry(), &desc.Error{File: "desc", Err: ErrDuplicate})
+		}
+	}
+	return db, nil
+}
+
+// check holds a package against the directory that it came in.
+func check(p *desc.Package, dir string) error {
+	switch {
+	case p.Name == "":
+		return &desc.Error{File: "desc", Field: "%NAME%", Err: desc.ErrMissing}
+	case p.Version == "":
+		return &desc.Error{File: "desc", Field: "%VERSION%", Err: desc.ErrMissing}
+	case len(dir) != len(p.Name)+1+len(p.Version) || !strings.HasPrefix(dir, p.Name) ||
+		dir[len(p.Name)] != '-' || !strings.HasSuffix(dir, p.Version):
+		return &desc.Error{File: "desc", Value: p.Entry(), Err: desc.ErrMismatch}
+	}
+	return nil
+}
