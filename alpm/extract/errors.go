@@ -22,7 +22,9 @@ type HostileError struct {
 	Reason string
 }
 
-func (e *HostileError) Error() string { return fmt.Sprintf("extract %q: refused: %s", e.Name, e.Reason) }
+func (e *HostileError) Error() string {
+	return fmt.Sprintf("extract %q: refused: %s", e.Name, e.Reason)
+}
 
 // ExitCode is the class "verification".
 func (e *HostileError) ExitCode() int { return 5 }
