@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# `make` alone lists the targets.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
+FUZZTIME ?= 10s
+LDFLAGS   = -s -w -X main.version=$(VERSION)
+GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+
+.DEFAULT_GOAL := help
+.PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages figures \
+	demo repo host-tools man clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build build/rastos and build/rastos-init, static
+	@mkdir -p build
+	$(GOBUILD) -o build/rastos ./cmd/rastos
+	$(GOBUILD) -o build/rastos-init ./cmd/rastos-init
+
+test: ## run everything: lint, then all suites (root; installs host programs)
+	@tools/host-tools.sh $(if $(filter true,$(CI)),,--lenient)
+	@$(MAKE) --no-print-directory lint
+	$(GO) run ./tools/suites
+
+test-pure: ## run the tests that need no root and no other programs
+	$(GO) run ./tools/suites pure
+
+test-race: ## run what works in parallel under the race detector
+	$(GO) run ./tools/suites race
+
+test-peers: ## run the tests against pacman, qemu-img, gpg and their like
+	$(GO) run ./tools/suites peers
+
+test-fs: ## run the tests on real file systems (root)
+	$(GO) run ./tools/suites fs
+
+test-vm: ## run the tests that boot machines (root)
+	$(GO) run ./tools/suites vm
+
+lint: ## check format, vet, staticcheck and the rules of the house
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -count=1 .
+
+fuzz: ## fuzz every decoder for FUZZTIME (10s) each
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-); do \
+			echo "== $$dir $$f"; \
+			$(GO) test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) $$dir || exit 1; \
+		done; \
+	done
+
+bench: bench-packages ## run all benchmarks (root)
+
+bench-packages: host-tools repo build ## measure package installs against pacman (root)
+	$(GO) run ./bench/packages
+
+figures: ## print the figures measured so far beside their targets
+	@$(GO) run ./tools/figures
+
+demo: host-tools repo build ## build, boot, upgrade, break, fall back, roll back: in a virtual machine (root)
+	$(GO) run ./tools/demo
+
+repo: host-tools ## make a pacman repository out of Debian packages, in build/repo
+	$(GO) run ./tools/debrepo -out build/repo
+
+host-tools: ## install the host programs that tests, demo and benchmarks run
+	@tools/host-tools.sh
+
+man: ## write the manual pages as roff, in build/man
+	$(GO) run ./tools/man -out build/man docs/man
+
+clean: ## remove build/
+	rm -rf build
