@@ -550,9 +550,6 @@ func TestFileURL(t *testing.T) {
 }
 
 func TestFullDiskStopsEverything(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full")
-	}
 	file, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
