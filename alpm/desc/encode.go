@@ -34,7 +34,8 @@ func EncodeLocal(p *Package) ([]byte, error) {
 	return w.done()
 }
 
-// EncodeSync writes the desc file of a sync database entry as repo-add does.
+// EncodeSync writes the desc file of a sync database entry as repo-add does,
+// which leaves extended data out though pacman would read it.
 func EncodeSync(p *Package) ([]byte, error) {
 	w := &writer{file: "desc"}
 	w.checked("%FILENAME%", p.Filename, CheckFilename)
@@ -60,7 +61,6 @@ func EncodeSync(p *Package) ([]byte, error) {
 	w.list("%OPTDEPENDS%", p.OptDepends)
 	w.list("%MAKEDEPENDS%", p.MakeDepends)
 	w.list("%CHECKDEPENDS%", p.CheckDepends)
-	w.list("%XDATA%", p.XData)
 	return w.done()
 }
 
