@@ -77,10 +77,13 @@ func (r Runner) Run(ctx context.Context, steps []Step) error {
 		if r.Finished != nil && r.Finished(s.Name) {
 			continue
 		}
-		if err := r.one(ctx, s); err != nil {
+		did, err := r.one(ctx, s)
+		if did {
+			done = append(done, s)
+		}
+		if err != nil {
 			return &StepError{Step: s.Name, Err: err, Undo: r.undo(ctx, done)}
 		}
-		done = append(done, s)
 	}
 	return nil
 }
@@ -96,20 +99,22 @@ func checkNames(steps []Step) error {
 	return nil
 }
 
-func (r Runner) one(ctx context.Context, s Step) error {
+// one runs a step. did says that its work was done: true even if the journal
+// could not be told, so that it is undone with the others.
+func (r Runner) one(ctx context.Context, s Step) (did bool, err error) {
 	if err := context.Cause(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if err := r.Journal.Start(s.Name); err != nil {
-		return err
+		return false, err
 	}
 	r.Sink.Emit(report.Event{Kind: report.Start, Task: s.Name, Message: s.Detail})
 	if err := s.Do(ctx); err != nil {
 		r.Sink.Emit(report.Event{Kind: report.Failed, Task: s.Name, Message: err.Error()})
-		return errors.Join(err, r.Journal.Failed(s.Name, err))
+		return false, errors.Join(err, r.Journal.Failed(s.Name, err))
 	}
 	r.Sink.Emit(report.Event{Kind: report.Done, Task: s.Name})
-	return r.Journal.Done(s.Name)
+	return true, r.Journal.Done(s.Name)
 }
 
 // undo takes back the completed steps, last first, all of them even if one
