@@ -5,6 +5,7 @@ package run_test
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"io"
 	"os"
@@ -23,9 +24,6 @@ func newTree(t *testing.T) string {
 	t.Helper()
 	testkit.NeedRoot(t)
 	box := testkit.NeedTool(t, "busybox")
-	if out, err := exec.Command("ldd", box).CombinedOutput(); err == nil && !strings.Contains(string(out), "not a dynamic") {
-		t.Skip("this busybox is not a static one")
-	}
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "usr/bin"), 0o755); err != nil {
 		t.Fatal(err)
@@ -36,6 +34,9 @@ func newTree(t *testing.T) string {
 	data, err := os.ReadFile(box)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if bin, err := elf.NewFile(bytes.NewReader(data)); err != nil || bin.Section(".interp") != nil {
+		t.Fatalf("%s is no static program (Debian: busybox-static): %v", box, err)
 	}
 	if err := os.WriteFile(filepath.Join(root, "usr/bin/busybox"), data, 0o755); err != nil {
 		t.Fatal(err)
@@ -194,6 +195,46 @@ func TestCancelEndsEverything(t *testing.T) {
 	}
 }
 
+// TestNothingSurvivesAKilledParent kills the process that called InRoot, as
+// the kernel does when memory runs out: nobody is left to clean up.
+func TestNothingSurvivesAKilledParent(t *testing.T) {
+	root := newTree(t)
+	before := mountinfo(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.Command(exe)
+	parent.Env = append(os.Environ(), helperRoot+"="+root)
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line := make([]byte, 6); true {
+		if _, err := io.ReadFull(out, line); err != nil || string(line) != "ready\n" {
+			t.Fatalf("the helper said %q, %v", line, err)
+		}
+	}
+	if len(procsWith("94.134")) == 0 {
+		t.Fatal("the program does not run: nothing would be tested")
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	for deadline := time.Now().Add(3 * time.Second); len(procsWith("94.134")) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("processes %v survived", procsWith("94.134"))
+		}
+	}
+	if after := mountinfo(t); after != before {
+		t.Errorf("mounts of the host changed:\n%s", after)
+	}
+}
+
 func TestMountsOfTheProgramStayInside(t *testing.T) {
 	root := newTree(t)
 	before := mountinfo(t)
@@ -263,7 +304,8 @@ func TestNetworkIsTheHostsWhenAllowed(t *testing.T) {
 	}
 	host, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil {
-		t.Skip("this host has no resolv.conf")
+		t.Logf("not all is tested: %v", err)
+		return
 	}
 	for _, link := range []string{"", "../run/systemd/resolve/stub-resolv.conf", "/run/x/resolv.conf"} {
 		conf := filepath.Join(root, "etc/resolv.conf")

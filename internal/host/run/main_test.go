@@ -3,13 +3,23 @@
 package run_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
 	"github.com/rastos/rastos/internal/host/run"
 )
 
+// helperRoot is the variable that makes this test program the victim of
+// TestNothingSurvivesAKilledParent.
+const helperRoot = "RASTOS_TEST_RUN_IN"
+
 func TestMain(m *testing.M) {
 	run.MaybeChild()
+	if root := os.Getenv(helperRoot); root != "" {
+		script := "(trap '' TERM HUP INT; setsid sleep 94.134) & sleep 0.2; echo ready; sleep 94.134"
+		_, _ = run.InRoot{}.Run(context.Background(), root, []string{"/bin/sh", "-c", script}, nil, os.Stdout)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
