@@ -22,6 +22,7 @@ func (r *rules) add(path, hint, format string, args ...any) {
 }
 
 func (r *rules) check() {
+	r.serviceNames()
 	r.disk()
 	r.users()
 	for i, l := range r.m.Network.Links {
@@ -101,6 +102,23 @@ func (r *rules) link(l Link, path string) {
 			r.add(fmt.Sprintf("%s.gateways[%d]", path, i), "", "link %q has two gateways of the same family", l.Name)
 		}
 		families[a.Is4()] = true
+	}
+}
+
+// serviceNames finds one service under two names: "a" and "a.service".
+func (r *rules) serviceNames() {
+	first := map[string]int{}
+	for i, s := range r.m.Services {
+		name := strings.TrimSuffix(s.Name, ".service")
+		j, seen := first[name]
+		if !seen {
+			first[name] = i
+			continue
+		}
+		if other := r.m.Services[j].Name; other != s.Name && name != "" {
+			r.add(fmt.Sprintf("service[%d].name", i), "", "%q is the same service as %q at line %d",
+				s.Name, other, r.doc.Line(fmt.Sprintf("service[%d].name", j)))
+		}
 	}
 }
 

@@ -32,6 +32,9 @@ func (s *Schema) Decode(name string, data []byte, into any) (*Doc, Mistakes) {
 	if p.root != nil {
 		d.table(s.root, p.root, reflect.ValueOf(into).Elem(), "")
 	}
+	if len(d.wrong) == 0 {
+		d.wrong = netUnder(src)
+	}
 	doc := &Doc{src: src, places: d.places, bad: d.bad, broken: p.root == nil || len(p.lost) > 0}
 	return doc, d.wrong.sorted()
 }
@@ -79,7 +82,7 @@ type decoder struct {
 	opt    Options
 	places map[string]span
 	bad    map[string]bool
-	lost   map[string]bool
+	lost   map[lostKey]bool
 	wrong  Mistakes
 }
 
@@ -97,12 +100,13 @@ func join(path, key string) string {
 }
 
 func (d *decoder) table(s *section, t *table, into reflect.Value, path string) {
+	meant := map[string]bool{} // needed keys that are there, misspelt
 	for _, key := range t.keys {
 		it := t.items[key]
 		f := s.find(key)
 		switch {
 		case f == nil:
-			d.unknown(s, it, key)
+			meant[d.unknown(s, it, key)] = true
 			continue
 		case f.later != "":
 			d.mistake(it.at, it.raw, "", "%q in %s is not supported in this version of rastos: %s", key, s.title(), f.later)
@@ -110,13 +114,15 @@ func (d *decoder) table(s *section, t *table, into reflect.Value, path string) {
 		d.item(f, it, into.Field(f.index), join(path, key))
 	}
 	for _, f := range s.fields {
-		if f.need && t.items[f.key] == nil && !d.lost[f.key] {
+		if f.need && t.items[f.key] == nil && !meant[f.key] && !d.lost[lostKey{t.at.off, f.key}] {
 			d.missing(s, f, t)
 		}
 	}
 }
 
-func (d *decoder) unknown(s *section, it *item, key string) {
+// unknown notes a key that is not in the table and returns the one that was
+// probably meant, or "".
+func (d *decoder) unknown(s *section, it *item, key string) (nearest string) {
 	known := s.keys()
 	at := it.at
 	if len(it.tables) > 0 {
@@ -133,6 +139,7 @@ func (d *decoder) unknown(s *section, it *item, key string) {
 		m.Hint = "known here: " + strings.Join(known, ", ")
 	}
 	d.wrong = append(d.wrong, m)
+	return m.Nearest
 }
 
 func (it *item) header() bool {

@@ -38,21 +38,28 @@ func (m Mistake) String() string {
 	return s
 }
 
+// maxExcerpt is how much of a long line is shown, in characters.
+const maxExcerpt = 160
+
 // Excerpt returns the line of the file that the mistake is about, made safe
-// to print, and a line of marks to put under it.
+// to print and cut to a readable length, and a line of marks to put under it.
 func (m Mistake) Excerpt() (line, marks string) {
-	var b strings.Builder
-	for _, r := range m.excerpt {
+	text := []rune(m.excerpt)
+	column := m.Column - 1
+	if from := column - maxExcerpt/2; len(text) > maxExcerpt && from > 0 {
+		text, column = text[min(from, len(text)):], column-from
+	}
+	text = text[:min(len(text), maxExcerpt)]
+	for i, r := range text {
 		switch {
 		case r == '\t':
-			b.WriteByte(' ')
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteRune(unicode.ReplacementChar)
+			text[i] = ' '
+		case !unicode.IsPrint(r):
+			text[i] = unicode.ReplacementChar
 		}
 	}
-	return b.String(), strings.Repeat(" ", m.Column-1) + "^" + strings.Repeat("~", m.Length-1)
+	length := max(1, min(m.Length, len(text)-column))
+	return string(text), strings.Repeat(" ", column) + "^" + strings.Repeat("~", length-1)
 }
 
 // Mistakes is everything wrong in a file, in the order of the file. It is an

@@ -7,6 +7,10 @@ import "strings"
 // Nearest returns the candidate closest to word by edits, when it is close
 // enough to be what was meant, or "". Ties go to the first candidate.
 func Nearest(word string, candidates []string) string {
+	// No known word is near one this long, and comparing would take its time.
+	if len(word) > 64 {
+		return ""
+	}
 	best, bestDistance := "", 1+max(1, len(word)/3)
 	for _, c := range candidates {
 		d := distance(strings.ToLower(word), strings.ToLower(c))

@@ -35,7 +35,13 @@ type parsed struct {
 	wrong Mistakes
 	// lost holds the keys and tables whose expressions are broken: they are in
 	// the file, so they are not missing.
-	lost map[string]bool
+	lost map[lostKey]bool
+}
+
+// lostKey is a key in the table whose header stands at an offset (0: the file).
+type lostKey struct {
+	table int
+	key   string
 }
 
 // parse reads the source into a tree. After a syntax error it goes on with
@@ -45,19 +51,18 @@ func parse(src *source) parsed {
 		return parsed{wrong: Mistakes{src.mistake(span{}, err.Error())}}
 	}
 	var wrong Mistakes
-	lost := map[string]bool{}
+	lost := map[lostKey]bool{}
 	data := bytes.Clone(src.data)
 	for {
 		root, more, broken := parseOnce(src, data)
 		if broken == nil {
-			wrong = append(wrong, more...)
-			return parsed{root, append(wrong, netUnder(src, wrong)...), lost}
+			return parsed{root, append(wrong, more...), lost}
 		}
 		wrong = append(wrong, broken.mistake(src))
 		if len(wrong) >= maxSyntax {
 			return parsed{wrong: wrong}
 		}
-		lost[blank(src, data, *broken)] = true
+		lost[lostKey{broken.table, blank(src, data, *broken)}] = true
 	}
 }
 
@@ -87,6 +92,8 @@ type syntaxError struct {
 	at      span
 	message string
 	start   int
+	// table is the offset of the table that the expression is in.
+	table int
 }
 
 // mistake words the error for people who do not think in parsers.
@@ -127,6 +134,9 @@ func parseOnce(src *source, data []byte) (*table, Mistakes, *syntaxError) {
 		} else {
 			e.at = span{len(data), len(data)}
 		}
+	}
+	if data[min(e.start, len(data)-1)] != '[' {
+		e.table = b.current.at.off
 	}
 	return b.root, b.wrong, e
 }
@@ -176,10 +186,7 @@ func blank(src *source, data []byte, e syntaxError) string {
 
 // netUnder lets go-toml decode what was found clean: a rule of TOML that the
 // builder does not know must not pass.
-func netUnder(src *source, wrong Mistakes) Mistakes {
-	if len(wrong) > 0 {
-		return nil
-	}
+func netUnder(src *source) Mistakes {
 	var all map[string]any
 	err := toml.Unmarshal(src.data, &all)
 	if err == nil {

@@ -55,7 +55,16 @@ func (s *source) mistake(at span, message string) Mistake {
 		File: s.name, Line: n + 1,
 		Column:  utf8.RuneCount(text[:from]) + 1,
 		Length:  max(1, utf8.RuneCount(text[from:to])),
-		Message: message,
+		Message: clip(message),
 		excerpt: string(text),
 	}
+}
+
+// clip keeps a message readable when a value in it is very long.
+func clip(message string) string {
+	const most = 400
+	if utf8.RuneCountInString(message) <= most {
+		return message
+	}
+	return string([]rune(message)[:most]) + "…"
 }
