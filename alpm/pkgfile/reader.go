@@ -195,12 +195,10 @@ func (m *meter) Read(p []byte) (int, error) {
 		if n > blockSize {
 			tail = p[n-blockSize : n]
 		}
-		m.zero = bytes.Equal(tail, zeroBlock[:len(tail)])
+		m.zero = bytes.Count(tail, []byte{0}) == len(tail)
 	}
 	return n, err
 }
 
+// blockSize is that of tar.
 const blockSize = 512
-
-// zeroBlock is what a tar archive ends with; never written to.
-var zeroBlock [blockSize]byte
