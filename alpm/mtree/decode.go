@@ -57,13 +57,12 @@ func decodeText(src *io.LimitedReader) ([]Entry, error) {
 		if src.N <= 0 {
 			return nil, &Error{Line: n, Err: ErrTooLarge}
 		}
-		line := bytes.TrimSpace(joined)
-		if bytes.HasSuffix(line, []byte{'\\'}) && err == nil { // goes on in the next line
-			joined = append(joined[:0], line[:len(line)-1]...)
-			joined = append(joined, ' ')
+		if goesOn(joined) {
+			joined = append(joined[:len(joined)-2], ' ')
 			continue
 		}
-		if perr := decodeLine(string(line), &defaults, &entries); perr != nil {
+		line := string(bytes.TrimSpace(joined))
+		if perr := decodeLine(line, &defaults, &entries); perr != nil {
 			perr.Line = n
 			return nil, perr
 		}
@@ -72,6 +71,13 @@ func decodeText(src *io.LimitedReader) ([]Entry, error) {
 			return entries, nil
 		}
 	}
+}
+
+// goesOn tells whether a line ends with a backslash that is not itself quoted.
+func goesOn(line []byte) bool {
+	text, ended := bytes.CutSuffix(line, []byte{'\n'})
+	slashes := len(text) - len(bytes.TrimRight(text, "\\"))
+	return ended && slashes%2 == 1
 }
 
 func decodeLine(line string, defaults *Entry, entries *[]Entry) *Error {
