@@ -30,7 +30,7 @@ type App struct {
 // Main runs one command line (without the program's name) and returns the
 // exit code; docs/exit-codes.md lists them. It prints the error, if any.
 func Main(ctx context.Context, app *App, args []string) int {
-	s := &session{App: app, config: &config.Config{Color: "auto"}, log: slog.New(slog.DiscardHandler)}
+	s := &session{App: app, config: defaultConfig(), log: slog.New(slog.DiscardHandler)}
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -39,6 +39,9 @@ func Main(ctx context.Context, app *App, args []string) int {
 	}
 	return s.finish(ctx, err)
 }
+
+// defaultConfig is what holds until the settings are loaded.
+func defaultConfig() *config.Config { return &config.Config{Color: "auto"} }
 
 // session is one run of the command line: App and what the global flags say.
 type session struct {

@@ -15,7 +15,7 @@ func versionCommand(s *session) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  rastos version\n  rastos version --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if s.flags.json {
 				return json.NewEncoder(s.Stdout).Encode(map[string]string{

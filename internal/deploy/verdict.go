@@ -17,34 +17,25 @@ type Entry struct {
 	Done    int  // tries made
 }
 
-// Verdict is what has to change in the records after a look at the entries.
-type Verdict struct {
-	Bad   []Deployment // used up their tries and are now marked bad, with Why set
-	Rearm []Deployment // armed or good, but the entry is gone: to be written again
-}
-
-// Assess compares the records with the boot entries. Booted is the number of
-// the running deployment, 0 if none runs. It changes nothing.
+// Assess compares the records with the boot entries and returns the deployments
+// that turned out bad, with State and Why set. Booted is the number of the
+// running deployment, 0 if none runs. It changes nothing.
 //
 // A deployment is bad when its tries are at 0 and it is not the one that runs:
 // an entry that a person picked by hand after that is not bad for it.
-func Assess(all []Deployment, entries map[int]Entry, booted int) Verdict {
-	var v Verdict
+func Assess(all []Deployment, entries map[int]Entry, booted int) []Deployment {
+	var bad []Deployment
 	for _, d := range all {
 		e := entries[d.Number]
-		switch {
-		case d.State != Armed && d.State != Good:
-		case !e.Found:
-			v.Rearm = append(v.Rearm, d)
-		case d.State == Armed && e.Counted && e.Left == 0 && d.Number != booted:
+		if d.State == Armed && e.Found && e.Counted && e.Left == 0 && d.Number != booted {
 			d.State, d.Why = Bad, d.Failure
 			if d.Why == "" {
 				d.Why = fmt.Sprintf("it did not come up in %d tries (a panic, or a hang before its health was checked)", e.Done)
 			}
-			v.Bad = append(v.Bad, d)
+			bad = append(bad, d)
 		}
 	}
-	return v
+	return bad
 }
 
 // ErrNoGood says that there is nothing to go back to.

@@ -21,11 +21,11 @@ import (
 func VMHost(t testing.TB) *vm.Host {
 	t.Helper()
 	NeedTool(t, "qemu-system-x86_64")
-	return vm.NewHost(startProgram, rand.Reader)
+	return vm.NewHost(StartProgram, rand.Reader)
 }
 
-// startProgram lets vm start programs through the runner.
-func startProgram(ctx context.Context, argv []string, output io.Writer) (vm.Process, error) {
+// StartProgram lets vm start programs through the runner.
+func StartProgram(ctx context.Context, argv []string, output io.Writer) (vm.Process, error) {
 	p, err := run.Runner{}.Start(ctx, run.Command{Argv: argv, Stdout: output, Stderr: output})
 	if err != nil {
 		return nil, err

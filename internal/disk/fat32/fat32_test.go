@@ -54,11 +54,14 @@ func fsck(t testing.TB, f *os.File) {
 
 func TestContract(t *testing.T) {
 	files := map[esptest.ESP]*os.File{}
-	esptest.Run(t, func(t *testing.T) esptest.ESP {
-		esp, f := create(t, 40<<20)
-		files[esp] = f
-		return esp
-	}, func(t *testing.T, esp esptest.ESP) { fsck(t, files[esp]) })
+	esptest.Run(t, esptest.Suite{
+		Open: func(t *testing.T) esptest.ESP {
+			esp, f := create(t, 40<<20)
+			files[esp] = f
+			return esp
+		},
+		Done: func(t *testing.T, esp esptest.ESP) { fsck(t, files[esp]) },
+	})
 }
 
 func TestEverySizeIsCleanAndWhatMkfsMakes(t *testing.T) {

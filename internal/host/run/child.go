@@ -45,8 +45,12 @@ func MaybeChild() {
 	os.Exit(code)
 }
 
-// execOp names the one step whose failure is about the program, not the tree.
-const execOp = "exec"
+// Names of steps that errors are told apart by.
+const (
+	execOp       = "exec"
+	privateOp    = "make mounts private"
+	mountPointOp = "make the mount point "
+)
 
 // stepError is a failed step of the child.
 type stepError struct {
@@ -84,7 +88,7 @@ func childMain() (int, error) {
 	in.Close()
 	syscall.Umask(0) // modes below are meant as written
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return 0, step("make mounts private", err)
+		return 0, step(privateOp, err)
 	}
 	t := &tree{spec: s}
 	defer t.leave()

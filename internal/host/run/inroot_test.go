@@ -15,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rastos/rastos/internal/host/run"
 	"github.com/rastos/rastos/internal/testkit"
 )
 
 // newTree makes a system tree out of nothing but a static busybox.
-func newTree(t *testing.T) string {
+func newTree(t testing.TB) string {
 	t.Helper()
 	testkit.NeedRoot(t)
 	box := testkit.NeedTool(t, "busybox")
@@ -235,6 +237,52 @@ func TestNothingSurvivesAKilledParent(t *testing.T) {
 	}
 }
 
+func TestRefusedNamespacesAreNamed(t *testing.T) {
+	root := newTree(t)
+	setpriv := testkit.NeedTool(t, "setpriv")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(setpriv, "--bounding-set=-sys_admin", exe)
+	cmd.Env = append(os.Environ(), helperRoot+"="+root)
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "*run.NamespaceError" {
+		t.Errorf("got %q, %v; want a NamespaceError", out, err)
+	}
+	ne := &run.NamespaceError{}
+	if ne.ExitCode() != 8 || ne.Hint() == "" {
+		t.Errorf("exit code %d, hint %q", ne.ExitCode(), ne.Hint())
+	}
+}
+
+// TestReadOnlyTree is a sealed node: it has its mount points and takes nothing.
+func TestReadOnlyTree(t *testing.T) {
+	root := newTree(t)
+	at := t.TempDir()
+	bind := func() {
+		for _, flags := range []uintptr{unix.MS_BIND, unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY} {
+			if err := unix.Mount(root, at, "", flags, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Cleanup(func() { _ = unix.Unmount(at, unix.MNT_DETACH) })
+	bind()
+	_, err := run.InRoot{}.Run(t.Context(), at, []string{"true"}, nil, nil)
+	var se *run.SetupError
+	if !errors.As(err, &se) || !errors.Is(err, unix.EROFS) || se.Hint() == "" {
+		t.Errorf("without mount points: %v", err)
+	}
+	for _, name := range []string{"proc", "sys", "dev", "run", "tmp"} {
+		if err := os.Mkdir(filepath.Join(root, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := sh(t, run.InRoot{}, at, "touch /tmp/x && echo x > /dev/null && (touch /x 2>/dev/null || echo refused)"); got != "refused\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestMountsOfTheProgramStayInside(t *testing.T) {
 	root := newTree(t)
 	before := mountinfo(t)
@@ -359,6 +407,15 @@ func TestManyAtOnce(t *testing.T) {
 	for range 6 {
 		if err := <-errs; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func BenchmarkInRoot(b *testing.B) {
+	root := newTree(b)
+	for b.Loop() {
+		if _, err := (run.InRoot{}).Run(b.Context(), root, []string{"/bin/sh", "-c", ":"}, nil, nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

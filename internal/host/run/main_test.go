@@ -4,6 +4,7 @@ package run_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -18,7 +19,9 @@ func TestMain(m *testing.M) {
 	run.MaybeChild()
 	if root := os.Getenv(helperRoot); root != "" {
 		script := "(trap '' TERM HUP INT; setsid sleep 94.134) & sleep 0.2; echo ready; sleep 94.134"
-		_, _ = run.InRoot{}.Run(context.Background(), root, []string{"/bin/sh", "-c", script}, nil, os.Stdout)
+		if _, err := (run.InRoot{}).Run(context.Background(), root, []string{"/bin/sh", "-c", script}, nil, os.Stdout); err != nil {
+			fmt.Printf("%T", err)
+		}
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -165,7 +165,7 @@ func (t *tree) makeMountPoints() error {
 			continue
 		}
 		if err := unix.Mkdir(m.path, m.mode); err != nil {
-			return step("make the mount point "+m.path, err)
+			return step(mountPointOp+m.path, err)
 		}
 		t.created = append(t.created, m.path)
 	}

@@ -40,6 +40,7 @@ var copies = map[string][][2]string{
 // would cost seconds.
 var dropped = map[string][]string{
 	"systemd": {
+		"usr/lib/sysusers.d/basic.conf", // filesystem has these accounts
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-journal-catalog-update.service",
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-update-done.service",
 		"usr/lib/systemd/system/sysinit.target.wants/ldconfig.service",
@@ -53,4 +54,11 @@ var dropped = map[string][]string{
 	"libpam-runtime": {"etc/pam.d/common-*"}, // ours are in additions
 	"libpam-systemd": {"usr/share/pam-configs/"},
 	"libc-bin":       {"etc/default/", "usr/share/libc-bin/"},
+}
+
+// circular are dependencies that lead back to the package, by Debian package.
+// They become optional: pacman would warn of them at every installation.
+var circular = map[string]string{
+	"libc6":              "libgcc-s1",
+	"libdevmapper1.02.1": "dmsetup",
 }

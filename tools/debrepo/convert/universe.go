@@ -153,12 +153,18 @@ func (u *Universe) depends(s *Source, p *desc.Package) error {
 	}
 	for _, group := range groups {
 		for _, r := range group {
-			if found := u.meets(r); len(found) > 0 {
-				if !slices.Contains(found, s) {
-					p.Depends = appendNew(p.Depends, u.spell(r))
-				}
-				break
+			found := u.meets(r)
+			if len(found) == 0 {
+				continue
 			}
+			switch {
+			case slices.Contains(found, s):
+			case circular[s.debianName()] == r.Name:
+				p.OptDepends = append(p.OptDepends, u.name(r.Name)+": needs this package itself")
+			default:
+				p.Depends = appendNew(p.Depends, u.spell(r))
+			}
+			break
 		}
 	}
 	if s.debianName() == "libc6" { // so that it comes first, as Arch's glibc does

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+
+	"github.com/rastos/rastos/alpm/fetch"
+	"github.com/rastos/rastos/alpm/keyring"
+	"golang.org/x/sync/errgroup"
+)
+
+// Download has every archive of the plan in the cache, verified, when it
+// returns nil. An archive that is there and proves right is not downloaded
+// again; one that does not is. Run does the same for what is left to do.
+func Download(ctx context.Context, env Env, plan *Plan, events Events) error {
+	d := &downloader{env: &env, plan: plan, tell: serial(events)}
+	if plan.proven == nil {
+		plan.proven = proofs{}
+	}
+	lacks, err := d.look(ctx)
+	if err != nil {
+		return err
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(env.CacheDir, 0o755); err != nil {
+		return fmt.Errorf("download: %w", err)
+	}
+	if err := d.fetch(ctx, lacks); err != nil {
+		return err
+	}
+	return d.verifyFetched(ctx, lacks)
+}
+
+type downloader struct {
+	env  *Env
+	plan *Plan
+	tell Events
+}
+
+// lack is what a step needs from a mirror.
+type lack struct {
+	step      *Step
+	archive   bool
+	signature bool
+	url       string // the mirror that gave the archive
+}
+
+// look verifies what the cache has and returns what it has not. Archives that
+// were given as files must be right as they are.
+func (d *downloader) look(ctx context.Context) ([]*lack, error) {
+	todo := d.unproven()
+	proofs := make([]*proof, len(todo))
+	lacks := make([]*lack, len(todo))
+	var count atomic.Int64
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(d.env.workers())
+	for i, st := range todo {
+		g.Go(func() error {
+			p, err := prove(gctx, d.env, st)
+			if err == nil {
+				proofs[i] = p
+				d.verified(st, count.Add(1), len(todo))
+				return nil
+			}
+			if lacks[i] = d.wanted(st, err); lacks[i] == nil {
+				return err
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	var out []*lack
+	for i, st := range todo {
+		if proofs[i] != nil {
+			d.plan.proven[archivePath(d.env, st)] = *proofs[i]
+		}
+		if lacks[i] != nil {
+			out = append(out, lacks[i])
+		}
+	}
+	return out, err
+}
+
+func (d *downloader) unproven() []*Step {
+	var todo []*Step
+	for i := range d.plan.Install {
+		st := &d.plan.Install[i]
+		path := archivePath(d.env, st)
+		if p, ok := d.plan.proven[path]; ok && p.holds(path) {
+			continue
+		}
+		todo = append(todo, st)
+	}
+	return todo
+}
+
+func (d *downloader) verified(st *Step, done int64, total int) {
+	d.tell(Event{Kind: EventVerify, Name: st.Package.Entry(), Done: done, Total: int64(total), Finished: true})
+}
+
+// wanted tells what to fetch after a failed verification; nil if fetching
+// cannot help.
+func (d *downloader) wanted(st *Step, err error) *lack {
+	r := d.env.repo(st.Repo)
+	if st.File != "" || r == nil || len(r.Servers) == 0 {
+		return nil
+	}
+	level := r.SigLevel.Package
+	detached := level.Check != keyring.Never && st.Package.PGPSig == ""
+	var sigErr *keyring.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChecksum):
+		return &lack{step: st, archive: true, signature: detached}
+	case errors.As(err, &sigErr) && detached:
+		// Without a checksum nothing tells which of the two is wrong.
+		return &lack{step: st, archive: st.Package.SHA256 == "", signature: true}
+	}
+	return nil
+}
+
+func (d *downloader) fetch(ctx context.Context, lacks []*lack) error {
+	if err := d.fetchArchives(ctx, lacks); err != nil {
+		return err
+	}
+	var reqs []fetch.Request
+	for _, l := range lacks {
+		if !l.signature {
+			continue
+		}
+		r := d.env.repo(l.step.Repo)
+		urls := d.env.urls(r, l.step.Package.Filename+".sig")
+		if l.url != "" {
+			urls = []string{l.url + ".sig"}
+		}
+		dest := archivePath(d.env, l.step) + ".sig"
+		if err := os.Remove(dest); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("download: %w", err)
+		}
+		reqs = append(reqs, fetch.Request{
+			URLs: urls, Dest: dest, Size: fetch.MaxSignature,
+			// A missing one is told as what it is, by the verification.
+			Optional: true,
+		})
+	}
+	if len(reqs) == 0 {
+		return nil
+	}
+	return d.env.fetcher(d.progress).Get(ctx, reqs)
+}
+
+func (d *downloader) fetchArchives(ctx context.Context, lacks []*lack) error {
+	var reqs []fetch.Request
+	var of []*lack
+	for _, l := range lacks {
+		if !l.archive {
+			continue
+		}
+		p := l.step.Package
+		dest := archivePath(d.env, l.step)
+		if p.SHA256 == "" {
+			// Only a digest lets the fetcher tell a wrong file from a right one.
+			if err := os.Remove(dest); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("download: %w", err)
+			}
+		}
+		reqs = append(reqs, fetch.Request{
+			URLs: d.env.urls(d.env.repo(l.step.Repo), p.Filename), Dest: dest,
+			SHA256: p.SHA256, Size: p.CompressedSize, Exact: p.CompressedSize > 0,
+		})
+		of = append(of, l)
+	}
+	if len(reqs) == 0 {
+		return nil
+	}
+	results, err := d.env.fetcher(d.progress).Fetch(ctx, reqs)
+	for i, res := range results {
+		of[i].url = res.URL
+	}
+	return err
+}
+
+func (d *downloader) progress(ev fetch.Event) {
+	e := Event{Kind: EventDownload, Name: ev.Name, Done: ev.Done, Total: ev.Total}
+	switch ev.Kind {
+	case fetch.Retry:
+		e.Kind, e.Text = EventWarning, fmt.Sprintf("mirror %s: %v", ev.URL, ev.Err)
+	case fetch.Finished:
+		e.Finished, e.Text = true, ev.Status.String()
+		e.Done, e.Total = max(e.Done, e.Total), max(e.Done, e.Total)
+	case fetch.Failed:
+		return
+	}
+	d.tell(e)
+}
+
+// verifyFetched is the last word on what came from a mirror.
+func (d *downloader) verifyFetched(ctx context.Context, lacks []*lack) error {
+	proofs := make([]*proof, len(lacks))
+	var count atomic.Int64
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(d.env.workers())
+	for i, l := range lacks {
+		g.Go(func() (err error) {
+			if proofs[i], err = prove(gctx, d.env, l.step); err != nil {
+				return err
+			}
+			d.verified(l.step, count.Add(1), len(lacks))
+			return nil
+		})
+	}
+	err := g.Wait()
+	for i, l := range lacks {
+		if proofs[i] != nil {
+			d.plan.proven[archivePath(d.env, l.step)] = *proofs[i]
+		}
+	}
+	return err
+}

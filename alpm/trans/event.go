@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+// EventKind says what an Event tells.
+type EventKind string
+
+// The events, about in the order of a run.
+const (
+	EventSync      EventKind = "sync"      // database Name: Done of Total bytes; Text is the outcome at its end
+	EventDownload  EventKind = "download"  // file Name: Done of Total bytes
+	EventVerify    EventKind = "verify"    // archive number Done of Total, Name
+	EventCheck     EventKind = "check"     // Name: "space", "files"
+	EventHook      EventKind = "hook"      // hook number Done of Total starts; Text describes it
+	EventRemove    EventKind = "remove"    // package number Done of Total is removed
+	EventInstall   EventKind = "install"   // package number Done of Total is installed (new or again)
+	EventUpgrade   EventKind = "upgrade"   // the same for another version
+	EventScriptlet EventKind = "scriptlet" // function Text of package Name starts
+	EventOutput    EventKind = "output"    // a line that the scriptlet or hook Name wrote
+	EventLdconfig  EventKind = "ldconfig"
+	EventPacnew    EventKind = "pacnew"  // Path was written beside the file of Name
+	EventPacsave   EventKind = "pacsave" // Path holds the old file of Name
+	EventWarning   EventKind = "warning"
+)
+
+// Event is one thing that happened. Events come one at a time, and a slow
+// receiver slows the work down.
+type Event struct {
+	Kind  EventKind `json:"kind"`
+	Name  string    `json:"name,omitempty"` // package, file, database or hook
+	Path  string    `json:"path,omitempty"`
+	Text  string    `json:"text,omitempty"`
+	Done  int64     `json:"done,omitempty"`
+	Total int64     `json:"total,omitempty"`
+	// Finished: nothing more comes for this Kind and Name.
+	Finished bool `json:"finished,omitempty"`
+}
+
+// Events receives what happens; nil is nobody.
+type Events func(Event)

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// lockName is the file that libalpm creates with O_EXCL.
+const lockName = "db.lck"
+
+// dbLock is the held lock of a database.
+//
+// The file is there exactly while somebody works, which is what pacman looks
+// at. Ours holds the pid and is flocked besides: the kernel drops that when
+// its holder dies, however it dies, so that the lock of a killed transaction
+// is told from a live one and taken over. pacman's is empty and never taken
+// over.
+type dbLock struct {
+	path  string
+	flock *flock.Flock
+}
+
+// lockTries bounds the races with others that release or take over.
+const lockTries = 10
+
+func acquire(env *Env, events Events) (*dbLock, error) {
+	if err := os.MkdirAll(env.DBPath, 0o755); err != nil {
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	path := filepath.Join(env.DBPath, lockName)
+	for range lockTries {
+		lock, err := create(path)
+		if err == nil {
+			return lock, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("lock the database: %w", err)
+		}
+		lock, err = takeOver(path, events)
+		if lock != nil || err != nil {
+			return lock, err
+		}
+	}
+	return nil, &LockError{Path: path}
+}
+
+// create makes the lock under another name, flocked and with our pid in it,
+// and links it to its own: link(2) fails if it is there, as O_EXCL does, and
+// nobody ever sees it half made.
+func create(path string) (*dbLock, error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), lockName+"-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(temp.Name())
+	_, err = fmt.Fprintf(temp, "%d\n", os.Getpid())
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if cerr := temp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, err
+	}
+	fl := flock.New(temp.Name(), flock.SetFlag(os.O_RDWR))
+	ok, err := fl.TryLock()
+	if err == nil && !ok {
+		err = errors.New("somebody else locked our temporary file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Link(temp.Name(), path); err != nil {
+		_ = fl.Close()
+		return nil, err
+	}
+	return &dbLock{path, fl}, nil
+}
+
+// takeOver takes the lock of one of ours that died. It returns nil and no
+// error when the lock has changed meanwhile, and a *LockError when it is held.
+func takeOver(path string, events Events) (*dbLock, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	pid := 0
+	if err == nil {
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	if pid <= 0 {
+		return nil, &LockError{Path: path}
+	}
+	fl := flock.New(path, flock.SetFlag(os.O_RDWR))
+	ok, err := fl.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || !ok {
+		return nil, &LockError{Path: path, PID: pid, Program: programName(pid)}
+	}
+	mine, err := fl.Stat()
+	there, err2 := os.Stat(path)
+	if err != nil || err2 != nil || !os.SameFile(mine, there) {
+		_ = fl.Close()
+		return nil, nil
+	}
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		_ = fl.Close()
+		return nil, fmt.Errorf("lock the database: %w", err)
+	}
+	if events != nil {
+		events(Event{Kind: EventWarning, Path: path, Text: fmt.Sprintf("a transaction was interrupted (pid %d); its lock is taken over", pid)})
+	}
+	return &dbLock{path, fl}, nil
+}
+
+func programName(pid int) string {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return "another program"
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// release removes the file first: whoever waits for the flock then finds that
+// what it locked is no longer the lock.
+func (l *dbLock) release() {
+	_ = os.Remove(l.path)
+	_ = l.flock.Close()
+}

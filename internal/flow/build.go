@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rastos/rastos/internal/account"
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/disk"
+	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/plan"
+	"github.com/rastos/rastos/internal/report"
+)
+
+// BuildRequest says which image is built.
+type BuildRequest struct {
+	Manifest     *manifest.Manifest
+	ManifestFile string // where it came from; a copy goes into the image
+	Output       string // path without its ending
+	Formats      []string
+	Force        bool // replace what is there
+	Settings
+}
+
+// BuildResult is what a build left behind.
+type BuildResult struct {
+	Files    []BuiltFile `json:"files"`
+	Packages int         `json:"packages"`
+	Kernel   string      `json:"kernel"`
+}
+
+// BuiltFile is one image.
+type BuiltFile struct {
+	Path   string `json:"path"`
+	Format string `json:"format"`
+	Size   int64  `json:"size"` // bytes that it takes on the disk
+}
+
+// existsError says that an image is already there.
+type existsError struct{ path string }
+
+func (e *existsError) Error() string { return e.path + " is already there" }
+func (e *existsError) Hint() string  { return "--force replaces it" }
+
+// build is one run: what it works with, and what has to be given back.
+type build struct {
+	*Machine
+	r     BuildRequest
+	mf    *manifest.Manifest
+	sink  report.Sink
+	scope plan.Scope
+
+	dir    string // working folder
+	raw    string // the image being made
+	layout disk.Layout
+	sys    *System
+	work   *node.Work
+	tree   Tree
+	homes  []account.Home
+	node   node.Node
+}
+
+// BuildImage makes a disk image from a manifest. The image appears under its
+// name when it is whole; whatever ends the build before leaves no mount, loop
+// device or file.
+func (m *Machine) BuildImage(ctx context.Context, sink report.Sink, r BuildRequest) (res BuildResult, err error) {
+	if err := m.needRoot("image build"); err != nil {
+		return res, err
+	}
+	b := &build{Machine: m, r: r, mf: r.Manifest, sink: sink}
+	if len(r.Formats) > 0 {
+		b.mf.Disk.Formats = r.Formats
+	}
+	if err := b.preflight(ctx); err != nil {
+		return res, err
+	}
+	defer b.scope.Close(&err)
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"partition and format", b.disk},
+		{"", b.packages},
+		{"configure", b.configure},
+		{"seal node and deployment", b.deployment},
+		{"fill shared volumes", b.volumes},
+		{"", b.bootable},
+		{"close the file systems", b.unmount},
+		{"", func(ctx context.Context) error { res.Files, err = b.publish(ctx); return err }},
+	} {
+		if err := context.Cause(ctx); err != nil {
+			return res, err
+		}
+		if err := b.step(ctx, step.name, step.do); err != nil {
+			return res, err
+		}
+	}
+	res.Packages, res.Kernel = b.node.Count, b.node.Kernel
+	return res, nil
+}
+
+// step runs one step as a task; one without a name tells its own.
+func (b *build) step(ctx context.Context, name string, do func(context.Context) error) error {
+	if name == "" {
+		return do(ctx)
+	}
+	task := report.Begin(b.sink, name, 0, report.Items)
+	err := do(ctx)
+	task.End(err, "")
+	return err
+}
+
+// preflight finds what is missing before anything is downloaded or written.
+func (b *build) preflight(ctx context.Context) error {
+	for _, f := range b.mf.Disk.Formats {
+		if !slices.Contains([]string{"raw", "qcow2"}, f) {
+			return fmt.Errorf("there is no image format %q", f)
+		}
+		path := b.r.Output + "." + f
+		if _, err := os.Lstat(path); err == nil && !b.r.Force {
+			return &existsError{path}
+		}
+	}
+	programs := [][]string{{"mkfs.btrfs", "--version"}}
+	if b.mf.Disk.Swap > 0 {
+		programs = append(programs, []string{"btrfs", "--version"})
+	}
+	for _, p := range programs {
+		if _, err := b.Programs.Output(ctx, p...); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(filepath.Dir(b.r.Output), 0o755)
+}
+
+// deployment seals the tree and makes the first deployment of it.
+func (b *build) deployment(context.Context) error {
+	var err error
+	b.node, err = b.seal(b.sys, b.work, b.tree, node.Node{Reason: "image build", Manifest: b.mf.SHA256}, b.mf.Kernel.Package)
+	if err != nil {
+		return err
+	}
+	_, err = b.sys.Deploys.Create(deploy.Request{Node: b.node, Reason: "image build"})
+	return err
+}
+
+// bootable fills the ESP.
+func (b *build) bootable(ctx context.Context) error {
+	d, err := b.sys.Deploys.Get(1)
+	if err != nil {
+		return err
+	}
+	root := os.DirFS(b.sys.Nodes.Root(d.Node))
+	if err := boot.InstallLoader(b.sys.ESP, root, boot.LoaderOptions{Timeout: 0}); err != nil {
+		return err
+	}
+	if _, err := b.arm(b.sink, b.sys, d, optionsOf(b.mf)); err != nil {
+		return err
+	}
+	return b.sys.ESP.Sync()
+}
+
+func optionsOf(mf *manifest.Manifest) bootOptions {
+	return bootOptions{
+		kernelPackage: mf.Kernel.Package, cmdline: mf.Kernel.Cmdline, compress: mf.Disk.Compress,
+		title: mf.System.Hostname, tries: mf.Snapshots.Tries,
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/selfpkg"
+)
+
+// packages opens a work tree and installs the manifest's packages into it.
+func (b *build) packages(ctx context.Context) error {
+	var err error
+	if b.work, err = b.sys.Nodes.Begin(0, "image build"); err != nil {
+		return err
+	}
+	if b.tree, err = b.FastTree(b.work.Root()); err != nil {
+		return err
+	}
+	b.scope.Defer("close the tree", func(context.Context) error { return b.tree.Close() })
+	if err := skeleton(b.tree); err != nil {
+		return err
+	}
+	env, err := b.packageEnv(b.mf, b.r.Settings, b.work.Root(), filepath.Join(b.r.CacheDir, "sync"))
+	if err != nil {
+		return err
+	}
+	events := packageEvents(b.sink)
+	if _, err := trans.Sync(ctx, env, events); err != nil {
+		return err
+	}
+	p, err := b.plan(ctx, &env)
+	if err != nil {
+		return err
+	}
+	report.Notef(b.sink, "%d packages, %s to download, %s installed", len(p.Install), report.Size(p.Sizes.Download), report.Size(p.Sizes.Installed))
+	if err := trans.Download(ctx, env, p, events); err != nil {
+		return err
+	}
+	return trans.Run(ctx, env, p, events)
+}
+
+// plan resolves the manifest's packages with its kernel and rastos itself. A
+// repository that has a package "rastos" provides it; else it is made of the
+// binaries that run.
+func (b *build) plan(ctx context.Context, env *trans.Env) (*trans.Plan, error) {
+	req := trans.Request{Targets: slices.Clone(b.mf.Packages.Official)}
+	if !slices.Contains(req.Targets, b.mf.Kernel.Package) {
+		req.Targets = append(req.Targets, b.mf.Kernel.Package)
+	}
+	with := req
+	if !slices.Contains(req.Targets, selfpkg.Name) {
+		with.Targets = append(slices.Clone(req.Targets), selfpkg.Name)
+	}
+	p, err := trans.Prepare(ctx, *env, with)
+	var none interface{ NotFound() string }
+	if err == nil || !errors.As(err, &none) || none.NotFound() != selfpkg.Name {
+		return p, err
+	}
+	file, err := b.ownPackage()
+	if err != nil {
+		return nil, err
+	}
+	req.Files = []string{file}
+	// It is this very process's own binary, made a moment ago: no signature
+	// could say more about it.
+	env.FileSigLevel.Package.Check = keyring.Never
+	return trans.Prepare(ctx, *env, req)
+}
+
+// ownPackage makes the package of the running binaries.
+func (b *build) ownPackage() (string, error) {
+	exe, err := b.Executable()
+	if err != nil {
+		return "", err
+	}
+	tool, err := os.ReadFile(exe)
+	if err != nil {
+		return "", err
+	}
+	init, err := b.findInit(exe)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	err = selfpkg.Write(&out, selfpkg.Content{Version: b.Version, Tool: tool, Init: init, Epoch: b.Now()})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.dir, "rastos.pkg.tar.zst")
+	return path, os.WriteFile(path, out.Bytes(), 0o600)
+}
+
+// findInit looks for rastos-init beside the binary (a build) and where the
+// package puts it.
+func (b *build) findInit(exe string) ([]byte, error) {
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	places := []string{filepath.Join(filepath.Dir(exe), "rastos-init"), "/" + initPath}
+	for _, p := range places {
+		data, err := os.ReadFile(p)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
+	}
+	return nil, report.WithHint(fmt.Errorf("rastos-init is neither %s nor %s", places[0], places[1]), "build both with `make build`")
+}
+

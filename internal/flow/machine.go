@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/vm"
+)
+
+// Machine is every effect that the stories have, and every fact that they ask
+// the machine for.
+type Machine struct {
+	Programs   Programs
+	Chroot     Chroot
+	Mounts     Mounts
+	Loops      Loops
+	Btrfs      Btrfs
+	Space      trans.Space
+	VMs        *vm.Host
+	Tree       func(root string) (Tree, error)      // files below a system root, every write durable
+	FastTree   func(root string) (Tree, error)      // the same for a tree that a crash throws away
+	EtcDir     func(dir string) (deploy.Dir, error) // files of one /etc
+	MountedESP func(dir string) (boot.ESP, error)
+	Lock       func(path string) (unlock func(), err error) // exclusive; the error names the holder
+	Executable func() (string, error)                       // path of the running binary
+	Version    string                                       // what this build of rastos calls itself
+	Cmdline    func() (string, error)                       // of the kernel
+	Geteuid    func() int
+	Now        func() time.Time
+	NewUUID    func() (string, error)
+}
+
+// Programs runs programs of the host.
+type Programs interface {
+	// Output runs a program with nothing on its standard input and returns its standard output.
+	Output(ctx context.Context, argv ...string) ([]byte, error)
+}
+
+// Chroot runs programs inside a system tree, apart from the host.
+type Chroot interface {
+	Run(ctx context.Context, root string, argv []string, stdin io.Reader, output io.Writer) (exit int, err error)
+}
+
+// Mounts mounts file systems.
+type Mounts interface {
+	Mount(source, target, fstype, options string) error
+	// Release unmounts everything at and below a folder, the last first.
+	Release(dir string) error
+}
+
+// Loops makes block devices of parts of files.
+type Loops interface {
+	Attach(file string, offset, size int64) (path string, detach func() error, err error)
+}
+
+// Btrfs is what nodes and deployments need, and the file system's UUID.
+type Btrfs interface {
+	deploy.Subvolumes
+	UUID(path string) (string, error)
+}
+
+// Tree is the files below a system root. Names are slash-separated and relative;
+// links are resolved inside the root.
+type Tree interface {
+	ReadFile(name string) ([]byte, error)
+	WriteFile(name string, data []byte, perm fs.FileMode) error
+	MkdirAll(name string, perm fs.FileMode) error
+	Symlink(target, name string) error
+	Readlink(name string) (string, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Remove(name string) error
+	RemoveAll(name string) error
+	Chown(name string, uid, gid int) error
+	Chmod(name string, mode fs.FileMode) error
+	Close() error
+}

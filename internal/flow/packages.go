@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/rastos/rastos/alpm/fetch"
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/report"
+)
+
+// Settings are the tool's own settings that the package stories use.
+type Settings struct {
+	CacheDir string
+	WorkDir  string
+	Workers  int // packages unpacked at once; 0: the engine's choice
+	Parallel int // downloads at once; 0: the engine's choice
+}
+
+// packageEnv is the package engine's view of a tree being built: the manifest's
+// repositories, their keys, the tree's own database. syncDir holds the
+// repositories' databases.
+func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir string) (trans.Env, error) {
+	env := trans.Env{
+		Root: root, DBPath: filepath.Join(root, dbPath), SyncDir: syncDir,
+		CacheDir: filepath.Join(s.CacheDir, "pkg"),
+		Chroot:   m.Chroot, Space: m.Space,
+		Fetcher:  &fetch.Fetcher{Parallel: s.Parallel},
+		HookDirs: []string{filepath.Join(root, "usr/share/libalpm/hooks"), filepath.Join(root, "etc/pacman.d/hooks")},
+		Arch:     "x86_64", Clock: m.Now, Workers: s.Workers,
+	}
+	// 0700: what is verified there is installed from there.
+	if err := os.MkdirAll(env.CacheDir, 0o700); err != nil {
+		return env, fmt.Errorf("make the package cache: %w", err)
+	}
+	var err error
+	if env.Keyring, err = repositoryKeys(mf.Repositories); err != nil {
+		return env, err
+	}
+	base, err := keyring.ParseSigLevel(keyring.SigLevel{}, "Required")
+	if err != nil {
+		return env, err
+	}
+	env.FileSigLevel = base
+	for _, r := range mf.Repositories {
+		level, err := keyring.ParseSigLevel(base, r.SigLevelWords()...)
+		if err != nil {
+			return env, fmt.Errorf("repository %s: %w", r.Name, err)
+		}
+		env.Repos = append(env.Repos, trans.Repo{Name: r.Name, Servers: r.Servers, SigLevel: level, Usage: usage(r)})
+	}
+	return env, nil
+}
+
+// usage is what a repository may be used for in a transaction; "sync" and
+// "search" play no part in one.
+func usage(r manifest.Repository) solve.Usage {
+	var u solve.Usage
+	for _, word := range r.Usage {
+		switch word {
+		case "all":
+			u |= solve.UseInstall | solve.UseUpgrade
+		case "install":
+			u |= solve.UseInstall
+		case "upgrade":
+			u |= solve.UseUpgrade
+		}
+	}
+	return u
+}
+
+// pacmanHome is where pacman keeps its keyring.
+const pacmanHome = "/etc/pacman.d/gnupg"
+
+// repositoryKeys is the manifest's own keys, or, where it names none, the
+// keyring of the host's pacman.
+func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
+	var keys []io.Reader
+	for _, r := range repos {
+		if r.Key == "" {
+			continue
+		}
+		data, err := os.ReadFile(r.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read the key of repository %s: %w", r.Name, err)
+		}
+		keys = append(keys, bytes.NewReader(data))
+	}
+	if len(keys) > 0 {
+		return keyring.FromKeys(keys...)
+	}
+	ring, err := keyring.Load(pacmanHome)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // every signature is then refused, with a hint
+	}
+	return ring, err
+}
+
+// packageEvents shows what the engine does: one task for each stage, a line
+// for what a person should not miss.
+func packageEvents(sink report.Sink) trans.Events {
+	p := &packageSink{sink: sink, open: map[string]*report.Task{}}
+	return p.event
+}
+
+type packageSink struct {
+	sink report.Sink
+	open map[string]*report.Task
+}
+
+// stages names the tasks that count packages.
+func stage(k trans.EventKind) string {
+	switch k {
+	case trans.EventVerify:
+		return "verify packages"
+	case trans.EventRemove:
+		return "remove packages"
+	case trans.EventInstall, trans.EventUpgrade:
+		return "install packages"
+	case trans.EventHook:
+		return "run hooks"
+	}
+	return ""
+}
+
+func (p *packageSink) event(e trans.Event) {
+	switch e.Kind {
+	case trans.EventSync:
+		p.count("database "+e.Name, e, report.Bytes, e.Finished, e.Text)
+	case trans.EventDownload:
+		p.count("download "+e.Name, e, report.Bytes, e.Finished, "")
+	case trans.EventVerify, trans.EventRemove, trans.EventInstall, trans.EventUpgrade, trans.EventHook:
+		p.count(stage(e.Kind), e, report.Items, e.Total > 0 && e.Done >= e.Total && e.Finished, fmt.Sprint(e.Total))
+	case trans.EventOutput:
+		p.sink.Emit(report.Event{Kind: report.Output, Task: e.Name, Message: e.Text})
+	case trans.EventPacnew, trans.EventPacsave:
+		report.Warnf(p.sink, "%s: wrote %s", e.Name, e.Path)
+	case trans.EventWarning:
+		report.Warnf(p.sink, "%s", joinWords(e.Name, e.Path, e.Text))
+	}
+}
+
+func joinWords(words ...string) string {
+	out := ""
+	for _, w := range words {
+		if w == "" {
+			continue
+		}
+		if out != "" {
+			out += ": "
+		}
+		out += w
+	}
+	return out
+}
+
+func (p *packageSink) count(name string, e trans.Event, unit report.Unit, end bool, summary string) {
+	t, ok := p.open[name]
+	if !ok {
+		t = report.Begin(p.sink, name, e.Total, unit)
+		p.open[name] = t
+	}
+	t.Progress(e.Done)
+	if end {
+		t.End(nil, summary)
+		delete(p.open, name)
+	}
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"fmt"
+
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
+)
+
+// Status is what a person wants to know first about a running machine.
+type Status struct {
+	Booted      DeploymentStatus   `json:"booted"`
+	Next        int                `json:"next"`               // deployment that the next boot tries first
+	Fallback    string             `json:"fallback,omitempty"` // set when the machine fell back: which one failed, and why
+	Deployments []DeploymentStatus `json:"deployments"`        // newest first
+	Conflicts   int                `json:"etc_conflicts"`
+}
+
+// DeploymentStatus is one deployment with its node and its boot entry.
+type DeploymentStatus struct {
+	deploy.Deployment
+	NodeInfo node.Node    `json:"node_info"`
+	Entry    deploy.Entry `json:"entry"`
+	Shown    string       `json:"shown_state"` // State, or "trying" while an armed one runs
+}
+
+// Status reads the state of the running machine. It changes nothing: what an
+// interrupted run left is judged as recovery would judge it.
+func (m *Machine) Status() (Status, error) {
+	sys, err := m.Running()
+	if err != nil {
+		return Status{}, err
+	}
+	return m.status(sys)
+}
+
+func (m *Machine) status(sys *System) (Status, error) {
+	var st Status
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return st, err
+	}
+	entries, err := sys.entries()
+	if err != nil {
+		return st, err
+	}
+	for _, bad := range deploy.Assess(all, entries, sys.Booted) {
+		for i := range all {
+			if all[i].Number == bad.Number {
+				all[i] = bad
+			}
+		}
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		d := DeploymentStatus{Deployment: all[i], Entry: entries[all[i].Number], Shown: string(all[i].State)}
+		if d.NodeInfo, err = sys.Nodes.Get(d.Node); err != nil {
+			return st, err
+		}
+		if d.Number == sys.Booted {
+			if d.State == deploy.Armed {
+				d.Shown = "trying"
+			}
+			st.Booted, st.Conflicts = d, len(d.Conflicts)
+		}
+		if st.Next == 0 && (d.State == deploy.Armed || d.State == deploy.Good) {
+			st.Next = d.Number
+		}
+		st.Deployments = append(st.Deployments, d)
+	}
+	if st.Booted.Number == 0 {
+		return st, fmt.Errorf("the running deployment %d is not recorded on the disk", sys.Booted)
+	}
+	st.Fallback = fallback(st)
+	return st, nil
+}
+
+// fallback says why the machine runs an older deployment than the newest.
+func fallback(st Status) string {
+	for _, d := range st.Deployments {
+		if d.Number <= st.Booted.Number {
+			return ""
+		}
+		if d.State == deploy.Bad {
+			return fmt.Sprintf("deployment %d (node %d) failed: %s", d.Number, d.Node, d.Why)
+		}
+		if d.State == deploy.Armed || d.State == deploy.Good {
+			return "" // a newer one is still to come
+		}
+	}
+	return ""
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rastos/rastos/internal/account"
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/report"
+)
+
+// Where a booted rastOS has its parts; the initramfs mounts the first.
+const (
+	runningTop = "/run/rastos/top"
+	runningESP = "/efi"
+	lockName   = node.Folder + "/lock"
+)
+
+// System is one rastOS on disk: the running one, or one being built.
+type System struct {
+	Nodes   *node.Store
+	Deploys *deploy.Store
+	ESP     boot.ESP
+	UUID    string // of the btrfs file system
+	Booted  int    // number of the running deployment, 0 for none
+}
+
+// notRunningError is the answer of a verb that needs a booted rastOS.
+type notRunningError struct{ cause error }
+
+func (e *notRunningError) Error() string {
+	return "this machine does not run rastOS: " + e.cause.Error()
+}
+func (e *notRunningError) Unwrap() error { return e.cause }
+func (e *notRunningError) Hint() string {
+	return "`rastos image build` makes an image that does; this verb is for a machine booted from one"
+}
+
+// privilegeError is the answer to a person who is not root.
+type privilegeError struct{ what string }
+
+func (e *privilegeError) Error() string { return e.what + " needs root" }
+func (e *privilegeError) Hint() string  { return "run it as root, for example with sudo" }
+func (e *privilegeError) ExitCode() int { return 8 }
+
+func (m *Machine) needRoot(what string) error {
+	if m.Geteuid() != 0 {
+		return &privilegeError{what}
+	}
+	return nil
+}
+
+// Running opens the system that this machine has booted.
+func (m *Machine) Running() (*System, error) {
+	line, err := m.Cmdline()
+	if err != nil {
+		return nil, err
+	}
+	booted := 0
+	for _, word := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(word, "rastos.deploy="); ok {
+			if booted, err = strconv.Atoi(v); err != nil {
+				return nil, fmt.Errorf("kernel command line: %q: %w", word, err)
+			}
+		}
+	}
+	if booted == 0 {
+		return nil, &notRunningError{errors.New("its kernel command line names no deployment (rastos.deploy=)")}
+	}
+	sys, err := m.open(runningTop)
+	if err != nil {
+		return nil, err
+	}
+	sys.Booted = booted
+	if _, err := sys.Nodes.State(); err != nil {
+		return nil, &notRunningError{err}
+	}
+	if sys.ESP, err = m.MountedESP(runningESP); err != nil {
+		return nil, err
+	}
+	return sys, nil
+}
+
+// open makes the stores over a mounted top level.
+func (m *Machine) open(top string) (*System, error) {
+	files, err := m.Tree(top)
+	if err != nil {
+		return nil, err
+	}
+	uuid, err := m.Btrfs.UUID(top)
+	if err != nil {
+		return nil, err
+	}
+	nodes := &node.Store{Top: top, Files: files, Subvols: m.Btrfs, Now: m.Now, NewUUID: m.NewUUID}
+	return &System{
+		UUID:    uuid,
+		Nodes:   nodes,
+		Deploys: &deploy.Store{Nodes: nodes, Subvols: m.Btrfs, Open: m.EtcDir, Keyed: account.MergeFile},
+	}, nil
+}
+
+func (sys *System) lockPath() string { return filepath.Join(sys.Nodes.Top, lockName) }
+
+// locked runs change while this process alone may change the system, after
+// taking back what an earlier one left half-done.
+func (m *Machine) locked(sys *System, sink report.Sink, change func() error) error {
+	unlock, err := m.Lock(sys.lockPath())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := m.recover(sys, sink); err != nil {
+		return fmt.Errorf("recover from an earlier run: %w", err)
+	}
+	return change()
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package lab
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/alpm/repo"
+)
+
+// Hello is a version of the lab's little service: it writes its version to
+// /run/hello and sleeps. It can be broken in ways that an upgrade must survive.
+type Hello struct {
+	Version string
+	Sick    bool // its health check fails
+	Fatal   bool // its installation removes what the machine boots into: the kernel panics
+}
+
+const helloUnit = `[Unit]
+Description=Say hello
+[Service]
+ExecStart=/usr/bin/hello
+[Install]
+WantedBy=multi-user.target
+`
+
+// Publish builds a version of hello, signs it and adds it to the site repository.
+func (l *Lab) Publish(ctx context.Context, h Hello) error {
+	path := filepath.Join(l.site(), fmt.Sprintf("hello-%s-1-any.pkg.tar.zst", h.Version))
+	if err := h.write(path); err != nil {
+		return err
+	}
+	if err := l.sign(path); err != nil {
+		return err
+	}
+	return repo.Add(ctx, filepath.Join(l.site(), "site.db.tar.gz"), []string{path}, repo.Options{Sign: l.sign})
+}
+
+// sign writes the detached signature of a file beside it.
+func (l *Lab) sign(path string) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(path + ".sig")
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	return l.signer.DetachSign(out, in)
+}
+
+func (h Hello) write(path string) error {
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	opt := pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0), Fast: true}
+	if h.Fatal {
+		opt.Install = []byte("post_upgrade() {\n  rm -f /usr/lib/systemd/systemd\n}\n")
+	}
+	w, err := pkgfile.NewWriter(out, &desc.Package{
+		Name: "hello", Base: "hello", Version: h.Version + "-1", Arch: "any",
+		Description: "A little service", Packager: "lab", Depends: []string{"bash"},
+	}, opt)
+	if err != nil {
+		return err
+	}
+	check := "exit 0"
+	if h.Sick {
+		check = "echo 'hello is sick' >&2; exit 1"
+	}
+	for _, f := range []struct {
+		name, text string
+		mode       int64
+	}{
+		{"usr/bin/hello", "#!/bin/sh\necho " + h.Version + " > /run/hello\nexec sleep infinity\n", 0o755},
+		{"usr/bin/hello-check", "#!/bin/sh\ngrep -q '^" + h.Version + "$' /run/hello || exit 2\n" + check + "\n", 0o755},
+		{"usr/lib/systemd/system/hello.service", helloUnit, 0o644},
+		{"etc/hello.conf", "greeting=hello\nversion=" + h.Version + "\nend=1\n", 0o644},
+	} {
+		hdr := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.text))}
+		if err := w.Add(hdr, strings.NewReader(f.text)); err != nil {
+			w.Abort()
+			return err
+		}
+	}
+	return w.Close()
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// toml is the machine's manifest.
+func (l *Lab) toml() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "[system]\nhostname = \"atlas\"\ntimezone = \"UTC\"\nlocale = \"C.UTF-8\"\n\n")
+	fmt.Fprintf(&b, "[packages]\nofficial = [%s]\n\n", quoted(append(l.List, "hello")))
+	for _, r := range []struct{ name, folder, key string }{
+		{l.BaseDB, "base", filepath.Join(l.Base, l.BaseDB+".pub")},
+		{"site", "site", l.keyFile()},
+	} {
+		fmt.Fprintf(&b, "[[repository]]\nname = %q\nservers = [%s]\nkey = %q\n\n", r.name, quoted(l.servers(r.folder)), r.key)
+	}
+	b.WriteString("[kernel]\npackage = \"linux\"\ncmdline = [\"console=ttyS0\", \"quiet\"]\n\n")
+	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"256M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
+	b.WriteString(`[[user]]
+name = "anna"
+groups = ["wheel"]
+
+[[network.link]]
+name = "en*"
+dhcp = true
+
+[[service]]
+name = "hello"
+enable = true
+
+[snapshots]
+tries = 3
+
+[[health]]
+name = "hello"
+command = "/usr/bin/hello-check"
+timeout = "30s"
+`)
+	return b.Bytes()
+}
+
+func quoted(words []string) string {
+	var out []string
+	for _, w := range words {
+		out = append(out, strconv.Quote(w))
+	}
+	return strings.Join(out, ", ")
+}
