@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/internal/selfpkg"
@@ -58,23 +59,23 @@ func (b *build) plan(ctx context.Context, env *trans.Env) (*trans.Plan, error) {
 	if !slices.Contains(req.Targets, b.mf.Kernel.Package) {
 		req.Targets = append(req.Targets, b.mf.Kernel.Package)
 	}
-	with := req
-	if !slices.Contains(req.Targets, selfpkg.Name) {
-		with.Targets = append(slices.Clone(req.Targets), selfpkg.Name)
+	// Asked for alone, so that the mistakes of the manifest's own list are told
+	// apart from the lack of this package.
+	_, err := trans.Prepare(ctx, *env, trans.Request{Targets: []string{selfpkg.Name}})
+	var none *solve.NotFoundError
+	switch {
+	case err == nil && !slices.Contains(req.Targets, selfpkg.Name):
+		req.Targets = append(req.Targets, selfpkg.Name)
+	case errors.As(err, &none):
+		file, err := b.ownPackage()
+		if err != nil {
+			return nil, err
+		}
+		req.Files = []string{file}
+		// It is this very process's own binary, made a moment ago: no signature
+		// could say more about it.
+		env.FileSigLevel.Package.Check = keyring.Never
 	}
-	p, err := trans.Prepare(ctx, *env, with)
-	var none interface{ NotFound() string }
-	if err == nil || !errors.As(err, &none) || none.NotFound() != selfpkg.Name {
-		return p, err
-	}
-	file, err := b.ownPackage()
-	if err != nil {
-		return nil, err
-	}
-	req.Files = []string{file}
-	// It is this very process's own binary, made a moment ago: no signature
-	// could say more about it.
-	env.FileSigLevel.Package.Check = keyring.Never
 	return trans.Prepare(ctx, *env, req)
 }
 
@@ -116,4 +117,3 @@ func (b *build) findInit(exe string) ([]byte, error) {
 	}
 	return nil, report.WithHint(fmt.Errorf("rastos-init is neither %s nor %s", places[0], places[1]), "build both with `make build`")
 }
-
