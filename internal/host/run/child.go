@@ -87,6 +87,11 @@ func childMain() (int, error) {
 	}
 	in.Close()
 	syscall.Umask(0) // modes below are meant as written
+	// From the start, so that a cancel during the set-up is not lost. Notify
+	// also takes signals over that were ignored at start, and the runtime
+	// resets all handled signals to their default in the forked child.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return 0, step(privateOp, err)
 	}
@@ -104,20 +109,16 @@ func childMain() (int, error) {
 		loopbackUp()
 	}
 	dropKernelCapabilities()
-	return superviseArgv(s)
+	return superviseArgv(s, signals)
 }
 
 // superviseArgv runs the program as PID 2, passes TERM and INT on, and reaps
 // whatever ends meanwhile.
-func superviseArgv(s spec) (int, error) {
+func superviseArgv(s spec, signals <-chan os.Signal) (int, error) {
 	path, err := lookInTree(s.Argv[0])
 	if err != nil {
 		return 0, step(execOp, err)
 	}
-	// Notify first: it also takes signals over that were ignored at start, and
-	// the runtime resets all handled signals to default in the forked child.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	var none unix.Sigset_t
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	syscall.Umask(0o022)
