@@ -19,6 +19,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rastos/rastos/internal/schema"
 )
@@ -150,6 +151,9 @@ func (c *Config) flags(f Flags) error {
 
 // overlay sets one key from a value that is not in a file.
 func (c *Config) overlay(key, value, origin string) error {
+	if !utf8.ValidString(value) {
+		return &valueError{origin: origin, mistake: schema.Mistake{Message: fmt.Sprintf("%q is no text", value)}}
+	}
 	literal := value
 	if _, err := strconv.Atoi(value); err != nil {
 		literal = tomlString(value)
