@@ -34,8 +34,8 @@ type initramfs struct {
 	started time.Time
 }
 
-// boot does the whole job and ends in the node's init, or in a reboot.
-func boot(argv, env []string) {
+// bootNode does the whole job and ends in the node's init, or in a reboot.
+func bootNode(argv, env []string) {
 	b := &initramfs{console: os.Stderr, cmd: cmdline{restart: defaultRestart}, started: time.Now()}
 	err := b.run(argv, env)
 	b.fail(err)

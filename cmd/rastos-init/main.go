@@ -31,7 +31,7 @@ var version = "unknown"
 func main() {
 	switch {
 	case os.Getpid() == 1:
-		boot(os.Args, os.Environ()) // never returns
+		bootNode(os.Args, os.Environ()) // never returns
 	case len(os.Args) == 2 && os.Args[1] == "agent":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
