@@ -12,12 +12,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/repo"
 	"github.com/rastos/rastos/tools/debrepo/aptget"
 )
 
@@ -45,27 +45,15 @@ func (b *build) publish(ctx context.Context) error {
 		}
 		paths = append(paths, r.Path)
 	}
-	args := append([]string{"--quiet", b.database()}, paths...)
-	cmd := exec.CommandContext(ctx, "repo-add", args...)
-	cmd.Stdout, cmd.Stderr = io.Discard, b.log
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("repo-add: %w", err)
+	opt := repo.Options{Workers: b.jobs}
+	if b.signer != nil {
+		opt.Sign = func(_ context.Context, path string) error { return b.detach(path) }
+	}
+	if _, err := repo.Add(ctx, b.database(), paths, opt); err != nil {
+		return err
 	}
 	if b.signer == nil {
 		return nil
-	}
-	for _, kind := range []string{".db", ".files"} {
-		name := filepath.Join(b.out, b.name+kind)
-		if err := b.detach(name + ".tar.gz"); err != nil {
-			return err
-		}
-		link := name + ".sig"
-		if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := os.Symlink(filepath.Base(name)+".tar.gz.sig", link); err != nil {
-			return err
-		}
 	}
 	return b.writePublic()
 }
