@@ -86,7 +86,6 @@ func stat(t *testing.T, elem ...string) *syscall.Stat_t {
 func TestExtendedAttributes(t *testing.T) {
 	testkit.NeedRoot(t)
 	root := t.TempDir()
-	capability := "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	ping := file("ping", "x")
 	ping.mode, ping.uid = 0o755, 7
 	ping.pax = map[string]string{"SCHILY.xattr.security.capability": capability, "SCHILY.xattr.trusted.overlay.opaque": "y"}
@@ -512,7 +511,7 @@ func TestSameAsBsdtar(t *testing.T) {
 	mustUnpack(t, openRoot(t, src), dirEntry("etc/"), file("etc/conf", "x"), hardlink("etc/conf2", "etc/conf"),
 		entry{name: "bin/", typ: tar.TypeDir, mode: 0o1775, uid: 3, gid: 4}, entry{name: "bin/su", typ: tar.TypeReg, body: strings.Repeat("long ", 99), mode: 0o6755, uid: 3, gid: 9},
 		symlink("bin/sh", "su"), symlink("abs", "/bin/su"), file("name with spaces and ümlaut", ""), file(strings.Repeat("long/", 60)+"f", "y"))
-	if err := unix.Setxattr(filepath.Join(src, "bin/su"), "security.capability", []byte("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0); err != nil {
+	if err := unix.Setxattr(filepath.Join(src, "bin/su"), "security.capability", []byte(capability), 0); err != nil {
 		t.Fatal(err)
 	}
 	pkg := filepath.Join(t.TempDir(), "p.tar")
