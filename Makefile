@@ -66,8 +66,8 @@ figures: ## print the figures measured so far beside their targets
 demo: host-tools repo build ## build, boot, upgrade, break, fall back, roll back: in a virtual machine (root)
 	$(GO) run ./tools/demo
 
-repo: host-tools ## make a pacman repository out of Debian packages, in build/repo
-	$(GO) run ./tools/debrepo -out build/repo
+repo: host-tools ## make a pacman repository out of Debian packages, in build/repo/demo
+	$(GO) run ./tools/debrepo --list profiles/demo.packages --out build/repo/demo --name demo --cache build/cache --sign
 
 host-tools: ## install the host programs that tests, demo and benchmarks run
 	@tools/host-tools.sh

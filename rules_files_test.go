@@ -43,12 +43,8 @@ func TestPackages(t *testing.T) {
 			continue
 		}
 		comments[f.dir] = append(comments[f.dir], f.path)
-		want := "Package " + name + " "
-		if name == "main" {
-			want = "Command " + path.Base(f.dir) + " "
-		}
-		if text := f.ast.Doc.Text(); !strings.HasPrefix(text, want) {
-			t.Errorf("%s: the package comment must begin with %q", f.path, want)
+		if want := commentStart(f); !slices.ContainsFunc(want, func(w string) bool { return strings.HasPrefix(f.ast.Doc.Text(), w) }) {
+			t.Errorf("%s: the package comment must begin with %q", f.path, want[0])
 		}
 	}
 	for dir, files := range comments {
@@ -60,6 +56,15 @@ func TestPackages(t *testing.T) {
 			t.Errorf("%s: package comments in %s: one is enough", dir, strings.Join(files, ", "))
 		}
 	}
+}
+
+// commentStart is how a package comment begins, by the custom of go doc.
+func commentStart(f *file) []string {
+	if f.ast.Name.Name != "main" {
+		return []string{"Package " + f.ast.Name.Name + " "}
+	}
+	command := path.Base(f.dir)
+	return []string{"Command " + command + " ", strings.ToUpper(command[:1]) + command[1:] + " "}
 }
 
 func TestNoInit(t *testing.T) {
