@@ -80,14 +80,22 @@ func (j *job) directory(h *tar.Header, path string, dec Decision) error {
 		}
 		defer j.r.release(d)
 		if !made {
-			if d.mode != want.mode {
-				j.res.DirModes = append(j.res.DirModes, DirMode{path, d.mode, want.mode})
-			}
+			j.compare(path, d, want)
 			return nil
 		}
 		j.made[path] = h.ModTime
 		j.wrote(path, Directory, false)
 		return j.setXattrs(h, d.fd)
+	}
+}
+
+// compare notes where an existing directory is not as the package has it.
+func (j *job) compare(path string, d *dir, want dirAttr) {
+	if d.mode != want.mode {
+		j.res.DirModes = append(j.res.DirModes, DirMode{path, d.mode, want.mode})
+	}
+	if j.r.uid == 0 && (d.uid != want.uid || d.gid != want.gid) {
+		j.res.DirOwners = append(j.res.DirOwners, DirOwner{path, d.uid, d.gid, want.uid, want.gid})
 	}
 }
 
@@ -149,7 +157,7 @@ func (r *Root) makeDir(up *dir, base, path string, want dirAttr) (d *dir, made b
 	if !want.timed {
 		delete(r.times, path)
 	}
-	return r.remember(path, fd, want.mode, want.gid), true, nil
+	return r.remember(path, fd, want.mode, want.uid, want.gid), true, nil
 }
 
 // existing opens the directory that is there already; nil when something else

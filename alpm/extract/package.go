@@ -66,16 +66,24 @@ type DirMode struct {
 	Have, Want uint32
 }
 
+// DirOwner is an existing directory whose owner is not the package's.
+type DirOwner struct {
+	Path                               string
+	HaveUID, HaveGID, WantUID, WantGID int
+}
+
 // Result is what an extraction did; after an error, what it did until then.
 type Result struct {
-	Entries  int   // in the archive, metadata included
-	Bytes    int64 // content written
-	Written  []Written
-	Skipped  []string
-	MD5      map[string]string // name in the archive → hash of its content there
-	Meta     map[string][]byte // .PKGINFO, .BUILDINFO, .MTREE, .INSTALL, .CHANGELOG
-	DirModes []DirMode
-	Warnings []string
+	Entries int   // in the archive, metadata included
+	Bytes   int64 // content written
+	Written []Written
+	Skipped []string
+	MD5     map[string]string // name in the archive → hash of its content there
+	Meta    map[string][]byte // .PKGINFO, .BUILDINFO, .MTREE, .INSTALL, .CHANGELOG
+	// Existing directories stay as they are; these are not as the package has them.
+	DirModes  []DirMode
+	DirOwners []DirOwner
+	Warnings  []string
 }
 
 // maxMeta bounds a metadata file; the .MTREE of the largest packages has a few MiB.

@@ -4,11 +4,7 @@ package extract_test
 
 import (
 	"archive/tar"
-	"bytes"
-	"context"
-	"crypto/md5"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,11 +22,6 @@ import (
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/internal/testkit"
 )
-
-func hashOf(s string) string {
-	sum := md5.Sum([]byte(s))
-	return hex.EncodeToString(sum[:])
-}
 
 func TestAttributes(t *testing.T) {
 	testkit.NeedRoot(t)
@@ -207,6 +197,11 @@ func TestExistingDirectoryKeepsItsMode(t *testing.T) {
 	if len(res.DirModes) != 1 || res.DirModes[0] != (extract.DirMode{Path: "d", Have: 0o700, Want: 0o755}) {
 		t.Errorf("told %+v", res.DirModes)
 	}
+	foreign := dirEntry("d/")
+	foreign.uid, foreign.gid = 5, 6
+	if res := mustUnpack(t, openRoot(t, root), foreign); os.Geteuid() == 0 && (len(res.DirOwners) != 1 || res.DirOwners[0] != (extract.DirOwner{Path: "d", WantUID: 5, WantGID: 6})) {
+		t.Errorf("told %+v", res.DirOwners)
+	}
 	if st := stat(t, root, "d"); st.Mode&0o777 != 0o700 || st.Mtim.Sec != old.Unix() {
 		t.Errorf("mode %o, time %d", st.Mode&0o777, st.Mtim.Sec)
 	}
@@ -234,81 +229,6 @@ func TestMetadataIsReturnedNotWritten(t *testing.T) {
 	}
 }
 
-func TestPolicy(t *testing.T) {
-	root := t.TempDir()
-	write(t, "mine", root, "etc/conf")
-	policy := func(h *tar.Header) (extract.Decision, error) {
-		switch h.Name {
-		case "etc/conf":
-			return extract.Decision{As: "etc/conf.pacnew", MD5: true}, nil
-		case "etc/skipped":
-			return extract.Decision{Skip: true}, nil
-		}
-		return extract.Decision{}, nil
-	}
-	res, err := unpack(t, openRoot(t, root), policy, file("etc/conf", "theirs"), file("etc/skipped", "x"), file("etc/plain", "y"), hardlink("etc/again", "etc/conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if read(t, root, "etc/conf") != "mine" || read(t, root, "etc/conf.pacnew") != "theirs" || read(t, root, "etc/again") != "theirs" || exists(filepath.Join(root, "etc/skipped")) {
-		t.Errorf("root has\n%s", listing(t, root))
-	}
-	if len(res.MD5) != 1 || res.MD5["etc/conf"] != hashOf("theirs") {
-		t.Errorf("hashes %v", res.MD5)
-	}
-	if len(res.Skipped) != 1 || res.Skipped[0] != "etc/skipped" {
-		t.Errorf("skipped %v", res.Skipped)
-	}
-}
-
-func TestPolicyThatKnowsOnlyAfterTheHash(t *testing.T) {
-	for name, c := range map[string]struct {
-		answer extract.Decision
-		want   string
-	}{
-		"replace": {extract.Decision{}, "conf -rw-r--r-- new\n"},
-		"keep":    {extract.Decision{Skip: true}, "conf -rw-r--r-- old\n"},
-		"beside":  {extract.Decision{As: "conf.pacnew"}, "conf -rw-r--r-- old\nconf.pacnew -rw-r--r-- new\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			write(t, "old", root, "conf")
-			var asked string
-			policy := func(*tar.Header) (extract.Decision, error) {
-				return extract.Decision{Settle: func(sum string) (extract.Decision, error) { asked = sum; return c.answer, nil }}, nil
-			}
-			res, err := unpack(t, openRoot(t, root), policy, file("conf", "new"))
-			if err != nil || asked != hashOf("new") || res.MD5["conf"] != asked {
-				t.Errorf("%v, asked with %q, told %v", err, asked, res.MD5)
-			}
-			if _, got, _ := strings.Cut(listing(t, root), "\n"); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-func TestPolicyErrorsAreReported(t *testing.T) {
-	root := t.TempDir()
-	r := openRoot(t, root)
-	no := errors.New("no")
-	if _, err := unpack(t, r, func(*tar.Header) (extract.Decision, error) { return extract.Decision{}, no }, file("f", "x")); !errors.Is(err, no) {
-		t.Error(err)
-	}
-	settle := func(*tar.Header) (extract.Decision, error) {
-		return extract.Decision{Settle: func(string) (extract.Decision, error) { return extract.Decision{}, no }}, nil
-	}
-	if _, err := unpack(t, r, settle, file("f", "x")); !errors.Is(err, no) {
-		t.Error(err)
-	}
-	if _, err := unpack(t, r, func(*tar.Header) (extract.Decision, error) { return extract.Decision{As: "../x"}, nil }, file("f", "x")); err == nil {
-		t.Error("a name that goes up was taken")
-	}
-	if _, got, _ := strings.Cut(listing(t, root), "\n"); got != "" {
-		t.Errorf("root has\n%s", got)
-	}
-}
-
 func TestHardLinksOverWhatIsThere(t *testing.T) {
 	root := t.TempDir()
 	r := openRoot(t, root)
@@ -328,179 +248,6 @@ func TestHardLinksOverWhatIsThere(t *testing.T) {
 // hardlinkSet names b twice: the second time it is the same file already.
 func hardlinkSet() []entry {
 	return []entry{file("a", "3"), hardlink("b", "a"), hardlink("b", "a"), hardlink("c", "a")}
-}
-
-func TestHardLinkToASkippedFile(t *testing.T) {
-	root := t.TempDir()
-	r := openRoot(t, root)
-	policy := func(h *tar.Header) (extract.Decision, error) { return extract.Decision{Skip: h.Name == "a"}, nil }
-	if _, err := unpack(t, r, policy, file("a", "x"), hardlink("b", "a")); !errors.Is(err, extract.ErrLinkTargetMissing) {
-		t.Error(err)
-	}
-	write(t, "kept", root, "a")
-	if _, err := unpack(t, r, policy, file("a", "x"), hardlink("b", "a")); err != nil || read(t, root, "b") != "kept" {
-		t.Error(err)
-	}
-}
-
-func TestFullFileSystem(t *testing.T) {
-	root := smallTmpfs(t, "size=64k,nr_inodes=20")
-	r := openRoot(t, root)
-	_, err := unpack(t, r, nil, file("small", "x"), file("big", strings.Repeat("x", 200<<10)))
-	var ns *extract.NoSpaceError
-	if !errors.As(err, &ns) || ns.ExitCode() != 7 || ns.Hint() == "" || ns.Name != "big" {
-		t.Errorf("error %v, want a NoSpaceError about big", err)
-	}
-	if exists(filepath.Join(root, "big")) || !exists(filepath.Join(root, "small")) {
-		t.Errorf("left:\n%s", listing(t, root))
-	}
-	var many []entry
-	for i := range 30 {
-		many = append(many, dirEntry(fmt.Sprintf("d%d/", i)))
-	}
-	if _, err := unpack(t, r, nil, many...); !errors.As(err, &ns) {
-		t.Errorf("out of inodes: %v", err)
-	}
-}
-
-func smallTmpfs(t *testing.T, options string) string {
-	t.Helper()
-	testkit.NeedRoot(t)
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-func TestCancelledExtractionStops(t *testing.T) {
-	root := t.TempDir()
-	cause := errors.New("Ctrl-C")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	policy := func(h *tar.Header) (extract.Decision, error) {
-		if h.Name == "b" {
-			cancel(cause)
-		}
-		return extract.Decision{}, nil
-	}
-	data := archive(t, file("a", "x"), file("b", strings.Repeat("x", 1<<20)), file("c", "x"))
-	res, err := openRoot(t, root).Package(ctx, tar.NewReader(bytes.NewReader(data)), policy)
-	if !errors.Is(err, cause) || exists(filepath.Join(root, "b")) || exists(filepath.Join(root, "c")) || len(res.Written) != 1 {
-		t.Errorf("%v, written %+v", err, res.Written)
-	}
-}
-
-func TestDirectoryRemovedBehindTheCache(t *testing.T) {
-	root := t.TempDir()
-	r := openRoot(t, root)
-	for _, pkg := range [][]entry{
-		{dirEntry("d/"), file("d/f", "1")}, {file("d/f", "2")}, {dirEntry("d/"), symlink("d/l", "3")}, {dirEntry("d/e/")},
-	} {
-		mustUnpack(t, r, pkg...)
-		if err := os.RemoveAll(filepath.Join(root, "d")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mustUnpack(t, r, file("d/f", "last"))
-	if read(t, root, "d/f") != "last" {
-		t.Error("not written")
-	}
-}
-
-func TestMoreDirectoriesThanTheCacheHolds(t *testing.T) {
-	root := t.TempDir()
-	r := openRoot(t, root)
-	var pkg []entry
-	for i := range 700 {
-		pkg = append(pkg, dirEntry(fmt.Sprintf("d%03d/", i)), file(fmt.Sprintf("d%03d/f", i), "x"))
-	}
-	before := openFiles(t)
-	mustUnpack(t, r, pkg...)
-	if n := openFiles(t) - before; n > 260 {
-		t.Errorf("%d descriptors are open", n)
-	}
-	for i := range 700 {
-		if st := stat(t, root, fmt.Sprintf("d%03d", i)); st.Mtim.Sec != day.Unix() {
-			t.Fatalf("directory %d has the time %d", i, st.Mtim.Sec)
-		}
-	}
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
-}
-
-func TestManyPackagesAtOnce(t *testing.T) {
-	root := t.TempDir()
-	before := openFiles(t)
-	r, err := extract.OpenRoot(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const packages, dirs = 16, 40
-	errs := make(chan error, packages)
-	var wg sync.WaitGroup
-	for p := range packages {
-		var pkg []entry
-		for d := range dirs {
-			e := dirEntry(fmt.Sprintf("s%d/t%d/", d%4, d))
-			e.time = day.Add(time.Duration(p) * time.Second)
-			pkg = append(pkg, dirEntry(fmt.Sprintf("s%d/", d%4)), e, file(fmt.Sprintf("s%d/t%d/p%d", d%4, d, p), "x"))
-		}
-		data := archive(t, pkg...)
-		wg.Go(func() {
-			_, err := r.Package(t.Context(), tar.NewReader(bytes.NewReader(data)), nil)
-			errs <- err
-		})
-	}
-	wg.Wait()
-	for range packages {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	if err := r.SettleTimes(); err != nil {
-		t.Error(err)
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if n := openFiles(t) - before; n != 0 {
-		t.Errorf("%d descriptors leaked", n)
-	}
-	for d := range dirs {
-		name := fmt.Sprintf("s%d/t%d", d%4, d)
-		if list, err := os.ReadDir(filepath.Join(root, name)); err != nil || len(list) != packages {
-			t.Errorf("%s has %d files, %v", name, len(list), err)
-		}
-		if got := stat(t, root, name).Mtim.Sec; got != day.Unix()+packages-1 {
-			t.Errorf("%s: time %d is not the latest that a package gives it", name, got)
-		}
-	}
-}
-
-func TestDurable(t *testing.T) {
-	root := t.TempDir()
-	r, err := extract.OpenRootWith(root, extract.Options{Durable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	mustUnpack(t, r, dirEntry("d/"), file("d/f", "1"), symlink("l", "d"))
-	mustUnpack(t, r, dirEntry("d/"), file("d/f", "2"), symlink("l", "e"))
-	if read(t, root, "d/f") != "2" {
-		t.Error("not replaced")
-	}
 }
 
 // TestSameAsBsdtar compares with the program whose library pacman extracts with.

@@ -52,6 +52,7 @@ type dir struct {
 	path   string
 	fd     int
 	mode   uint32 // permission bits
+	uid    int
 	gid    int
 	users  int
 	idleAt *list.Element
@@ -152,7 +153,7 @@ func (r *Root) acquireLocked(path string) (*dir, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return r.remember(path, fd, st.Mode&0o7777, int(st.Gid)), nil
+	return r.remember(path, fd, st.Mode&0o7777, int(st.Uid), int(st.Gid)), nil
 }
 
 func (r *Root) use(d *dir) {
@@ -164,13 +165,13 @@ func (r *Root) use(d *dir) {
 }
 
 // remember adds an open directory to the cache, in use.
-func (r *Root) remember(path string, fd int, mode uint32, gid int) *dir {
+func (r *Root) remember(path string, fd int, mode uint32, uid, gid int) *dir {
 	if len(r.dirs) >= maxOpenDirs {
 		if e := r.idle.Front(); e != nil {
 			r.forgetLocked(e.Value.(*dir))
 		}
 	}
-	d := &dir{path: path, fd: fd, mode: mode, gid: gid, users: 1}
+	d := &dir{path: path, fd: fd, mode: mode, uid: uid, gid: gid, users: 1}
 	r.dirs[path] = d
 	return d
 }
