@@ -6,6 +6,7 @@
 //
 //	@rastos/deploy/<n>/deploy.json  what is known; its rename is the commit
 //	@rastos/deploy/<n>/etc.<k>      the read-write /etc; deploy.json names k
+//	@rastos/deploy/<n>/failure      last words of a try that died in the initramfs
 //	@rastos/deploy/<n>/etc.from     read-only snapshot of the live /etc that etc.0 was merged from
 //
 // A deployment goes through the states armed → good | bad → retired. Which boot
@@ -14,6 +15,7 @@
 package deploy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,9 +23,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"encoding/json"
 
 	"github.com/rastos/rastos/internal/deploy/etcmerge"
 	"github.com/rastos/rastos/internal/node"
@@ -139,6 +140,12 @@ func (s *Store) Get(number int) (Deployment, error) {
 	}
 	if d.Number != number {
 		return d, fmt.Errorf("read %s: it describes deployment %d", file, d.Number)
+	}
+	// A try that died in the initramfs left its last words beside the record.
+	if d.State == Armed && d.Failure == "" {
+		if words, err := s.Nodes.Files.ReadFile(name(number, "failure")); err == nil {
+			d.Failure = strings.TrimSpace(string(words))
+		}
 	}
 	return d, nil
 }

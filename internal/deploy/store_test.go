@@ -278,6 +278,20 @@ func TestConflictsAreRecordedAndLoseNothing(t *testing.T) {
 	}
 }
 
+func TestTheInitramfsLastWordsAreTheReason(t *testing.T) {
+	m := newMachine(t)
+	d := m.deploy(Request{Node: m.node(0, nil)})
+	d.State = Armed
+	m.check(m.Put(d))
+	m.write(filepath.Join(m.Nodes.Top, name(d.Number)), "failure", "start the node's init: not there\n")
+	all, err := m.List()
+	m.check(err)
+	bad := Assess(all, map[int]Entry{d.Number: {Found: true, Counted: true, Done: 3}}, 0)
+	if len(bad) != 1 || bad[0].Why != "start the node's init: not there" {
+		t.Fatalf("verdict %+v", bad)
+	}
+}
+
 func TestAssess(t *testing.T) {
 	good := Deployment{Number: 1, State: Good}
 	armed := Deployment{Number: 2, State: Armed}
