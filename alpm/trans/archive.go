@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/mtree"
@@ -25,18 +26,18 @@ type archive struct {
 	step       *Step
 	path       string
 	proof      proof
-	info       *desc.Package // .PKGINFO
-	install    []byte
-	files      []string // sorted; directories end in "/"
-	size       int64    // bytes of all files
-	places     []place1 // where they go
+	info       *desc.Package     // .PKGINFO
+	meta       map[string][]byte // .INSTALL, .MTREE, .CHANGELOG as they are
+	files      []string          // sorted; directories end in "/"
+	size       int64             // bytes of all files
+	places     []place           // where they go
 	backup     map[string]bool
 	mtreeMD5   map[string]string // of backup files
 	dirEntries []tar.Header      // the directories, to be made in order
 }
 
-// place1 sums up the bytes below one directory near the root.
-type place1 struct {
+// place sums up the bytes below one directory near the root.
+type place struct {
 	dir   string
 	bytes int64
 	files int64
@@ -107,7 +108,12 @@ func (a *archive) read() error {
 	if err := a.check(); err != nil {
 		return &VerifyError{Object: a.step.Package.Entry(), Path: a.path, Err: err}
 	}
-	a.install = meta[".INSTALL"]
+	a.meta = map[string][]byte{}
+	for _, name := range []string{".INSTALL", ".MTREE", ".CHANGELOG"} {
+		if b := meta[name]; b != nil {
+			a.meta[name] = b
+		}
+	}
 	a.backup = make(map[string]bool, len(a.info.Backup))
 	for _, b := range a.info.Backup {
 		a.backup[b.Path] = true
@@ -204,7 +210,7 @@ func sameSet(a, b []string) bool {
 func (a *archive) list(entries []mtree.Entry) {
 	a.files = make([]string, 0, len(entries))
 	a.mtreeMD5 = map[string]string{}
-	places := map[string]*place1{}
+	places := map[string]*place{}
 	for i := range entries {
 		e := &entries[i]
 		if strings.HasPrefix(e.Path, ".") {
@@ -222,7 +228,7 @@ func (a *archive) list(entries []mtree.Entry) {
 		a.size += e.Size
 		dir := nearRoot(e.Path)
 		if places[dir] == nil {
-			places[dir] = &place1{dir: dir}
+			places[dir] = &place{dir: dir}
 		}
 		places[dir].bytes += e.Size
 		places[dir].files++
@@ -232,6 +238,15 @@ func (a *archive) list(entries []mtree.Entry) {
 		a.places = append(a.places, *p)
 	}
 }
+
+func dirHeader(e *mtree.Entry) tar.Header {
+	return tar.Header{
+		Typeflag: tar.TypeDir, Name: e.Path + "/", Mode: int64(e.Mode), Uid: e.UID, Gid: e.GID,
+		ModTime: time.Unix(e.Sec, e.Nsec),
+	}
+}
+
+func (a *archive) scriptlet() []byte { return a.meta[".INSTALL"] }
 
 // nearRoot is the part of a path that decides which mount it is on, as far as
 // the check for space looks: two levels.

@@ -183,7 +183,7 @@ func (s *syncer) repo(ctx context.Context, r *Repo) (changed bool, err error) {
 	if _, err := openDatabase(s.env, r, staged); err != nil {
 		return false, err
 	}
-	if err := place(staged, final, s.env.Durable); err != nil {
+	if err := moveIn(staged, final, s.env.Durable); err != nil {
 		return false, err
 	}
 	s.tell(Event{Kind: EventSync, Name: r.Name, Text: "updated", Done: res[0].Size, Total: res[0].Size, Finished: true})
@@ -211,9 +211,9 @@ func (s *syncer) signature(ctx context.Context, r *Repo, url, staged string) err
 	}})
 }
 
-// place renames a verified database, and its signature or the lack of one,
+// moveIn renames a verified database, and its signature or the lack of one,
 // into place. A crash between the two is found by the next verification.
-func place(staged, final string, durable bool) error {
+func moveIn(staged, final string, durable bool) error {
 	if err := os.Rename(staged, final); err != nil {
 		return err
 	}

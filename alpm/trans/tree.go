@@ -132,6 +132,12 @@ func (t *tree) realPath(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	switch base {
+	case "", ".":
+		return real, nil
+	case "..":
+		return path.Dir(real), nil
+	}
 	return path.Join(real, base), nil
 }
 
@@ -228,47 +234,47 @@ func (t *tree) empty(name string) (bool, error) {
 	return false, err
 }
 
-// md5 hashes a file, following a link as libalpm does. A file that is not
-// there, or not a regular one, has the hash "".
-func (t *tree) md5(name string) (string, error) {
+// final is a path without links, its last part followed too.
+func (t *tree) final(name string) (string, error) {
 	for range maxFollow {
-		info, err := t.lstat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", nil
+		real, err := t.realPath(name)
+		if err != nil {
+			return "", err
 		}
+		info, err := t.root.Lstat(real)
 		if err != nil {
 			return "", err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
-			if !info.Mode().IsRegular() {
-				return "", nil
-			}
-			return t.hash(name)
+			return real, nil
 		}
-		target, err := t.readlink(name)
+		target, err := t.root.Readlink(real)
 		if err != nil {
 			return "", err
 		}
-		up, _ := splitPath(name)
-		real, err := t.dir(up)
-		if err != nil {
-			return "", err
-		}
-		name = linkTarget(real, target)
+		name = linkTarget(path.Dir(real), target)
 	}
-	return "", nil
+	return "", &fs.PathError{Op: "resolve", Path: name, Err: syscall.ELOOP}
 }
 
-func (t *tree) hash(name string) (string, error) {
-	d, base, err := t.parent(name)
+// md5 hashes a file, following a link as libalpm does. A file that is not
+// there, or not a regular one, has the hash "".
+func (t *tree) md5(name string) (string, error) {
+	real, err := t.final(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
+		return "", nil
+	}
 	if err != nil {
 		return "", err
 	}
-	f, err := d.Open(base)
+	f, err := t.root.Open(real)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
 	h := md5.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/extract"
+)
+
+// placing decides where each file of one package goes.
+type placing struct {
+	*runner
+	a      *archive
+	old    *desc.Package
+	tree   *tree
+	events []Event
+}
+
+func (j *placing) decide(h *tar.Header) (extract.Decision, error) {
+	path := strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
+	listed := path
+	if h.Typeflag == tar.TypeDir {
+		listed += "/"
+	}
+	if !j.a.has(listed) {
+		// The check for conflicts went by the .MTREE.
+		return extract.Decision{}, &VerifyError{Object: j.a.step.Package.Entry(), Path: j.a.path,
+			Err: fmt.Errorf("%w: %s is not in its .MTREE", ErrMismatch, path)}
+	}
+	if j.noExtract.match(listed) {
+		return extract.Decision{Skip: true}, nil
+	}
+	if h.Typeflag == tar.TypeDir {
+		return extract.Decision{ReplaceLink: j.linkGoes(path)}, nil
+	}
+	return j.decideFile(h, path)
+}
+
+// linkGoes tells whether a link at path, where this package has a directory,
+// was one of its old version.
+func (j *placing) linkGoes(path string) bool {
+	if j.old != nil && listHas(j.old.Files, path) {
+		return true
+	}
+	return j.check.moved[path]
+}
+
+func (j *placing) decideFile(h *tar.Header, path string) (extract.Decision, error) {
+	orig, backup := backupSum(j.old, path)
+	d := extract.Decision{MD5: j.a.backup[path]}
+	backup = backup || j.a.backup[path]
+	keep := j.noUpgrade.match(path)
+	if !backup && !keep {
+		return d, nil
+	}
+	info, err := j.tree.lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+		return d, nil // new; a directory in the way is for the extraction to refuse
+	}
+	if err != nil {
+		return d, err
+	}
+	if keep {
+		d.As = j.pacnew(path)
+		return d, nil
+	}
+	if h.Typeflag != tar.TypeReg {
+		return j.decideLink(h, path, d)
+	}
+	d.Settle = func(shipped string) (extract.Decision, error) { return j.settleFile(path, orig, shipped) }
+	return d, nil
+}
+
+// settleFile compares three versions of a backup file: as the installed
+// package shipped it (orig), as it is, and as the new package ships it.
+func (j *placing) settleFile(path, orig, shipped string) (extract.Decision, error) {
+	local, err := j.tree.md5(path)
+	if err != nil {
+		return extract.Decision{}, err
+	}
+	switch {
+	case local == shipped: // replaced all the same, for its times
+		return extract.Decision{}, nil
+	case orig != "" && orig == shipped: // only the person changed it
+		return extract.Decision{Skip: true}, nil
+	case orig != "" && orig == local: // only the package changed it
+		return extract.Decision{}, nil
+	}
+	return extract.Decision{As: j.pacnew(path)}, nil
+}
+
+// decideLink handles a link among the backup files: there is no content to
+// compare but where it leads.
+func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (extract.Decision, error) {
+	if to, err := j.tree.readlink(path); err == nil && to == h.Linkname {
+		return d, nil
+	}
+	d.As = j.pacnew(path)
+	return d, nil
+}
+
+func (j *placing) pacnew(path string) string {
+	as := path + ".pacnew"
+	j.events = append(j.events, Event{Kind: EventPacnew, Name: j.a.info.Name, Path: as,
+		Text: "/" + path + " was kept; the package's version is beside it"})
+	return as
+}
+
+// backupSum looks a path up among the backup files of an installed package.
+func backupSum(p *desc.Package, path string) (md5 string, listed bool) {
+	if p == nil {
+		return "", false
+	}
+	for _, b := range p.Backup {
+		if b.Path == path {
+			return b.MD5, true
+		}
+	}
+	return "", false
+}

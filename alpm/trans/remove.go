@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/scriptlet"
+)
+
+// removeAll removes packages, in the order of the plan.
+func (r *runner) removeAll(ctx context.Context) error {
+	for _, rm := range r.plan.Remove {
+		name := rm.Package.Name
+		if ctx.Err() != nil {
+			return r.failed("remove", name, context.Cause(ctx))
+		}
+		r.tell(Event{Kind: EventRemove, Name: name, Text: rm.Package.Version, Done: int64(r.done + 1), Total: int64(r.total)})
+		if err := r.removeOne(context.WithoutCancel(ctx), r.local.Package(name)); err != nil {
+			return r.failed("remove", name, err)
+		}
+		n := r.finished()
+		r.tell(Event{Kind: EventRemove, Name: name, Done: int64(n), Total: int64(r.total), Finished: true})
+	}
+	return nil
+}
+
+func (r *runner) removeOne(ctx context.Context, p *desc.Package) error {
+	install, err := r.local.Install(p)
+	if err != nil {
+		return err
+	}
+	if err := r.script(ctx, p.Name, install, scriptlet.PreRemove, p.Version); err != nil {
+		return err
+	}
+	if !r.opt.DBOnly {
+		for _, f := range slices.Backward(p.Files) {
+			if r.noUpgrade.match(f) {
+				continue
+			}
+			if err := r.removeFile(p, nil, f); err != nil {
+				return err
+			}
+		}
+		r.tree.forget()
+	}
+	// pacman runs post_remove before it forgets the package; so does this.
+	if err := r.script(ctx, p.Name, install, scriptlet.PostRemove, p.Version); err != nil {
+		return err
+	}
+	r.dirs.replace(p, nil)
+	return r.local.Remove(p.Name)
+}
+
+// removeObsolete removes what the old version had and the new one has not.
+func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
+	written := r.realNames(a, old)
+	for _, f := range slices.Backward(old.Files) {
+		path := strings.TrimSuffix(f, "/")
+		switch {
+		case a.has(path), a.has(path + "/"), r.noUpgrade.match(f), r.check.moved[path]:
+			continue
+		}
+		if written != nil {
+			if real, err := r.tree.realPath(path); err == nil && written[real] {
+				continue
+			}
+		}
+		if err := r.removeFile(old, a, f); err != nil {
+			return err
+		}
+	}
+	r.tree.forget()
+	return nil
+}
+
+// realNames are the new version's files by where they really are, if that is
+// not where its list has them: an obsolete name may lead to one of them. It is
+// nil where no link is on the way.
+func (r *runner) realNames(a *archive, old *desc.Package) map[string]bool {
+	links := false
+	for _, list := range [][]string{a.files, old.Files} {
+		last := ""
+		for _, f := range list {
+			dir, _ := splitPath(f)
+			if dir == last {
+				continue
+			}
+			last = dir
+			if real, err := r.tree.dir(dir); err == nil && real != dir && dir != "" {
+				links = true
+			}
+		}
+	}
+	if !links {
+		return nil
+	}
+	names := make(map[string]bool, len(a.files))
+	for _, f := range a.files {
+		if real, err := r.tree.realPath(f); err == nil {
+			names[real] = true
+		}
+	}
+	return names
+}
+
+// clearWay makes room where the new version has a file and the old one a
+// directory: what the old one has in it goes before the extraction.
+func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
+	for _, f := range old.Files {
+		dir := strings.TrimSuffix(f, "/")
+		if dir == f || !a.has(dir) {
+			continue
+		}
+		info, err := t.lstat(dir)
+		if err != nil || !info.IsDir() {
+			continue
+		}
+		for _, g := range slices.Backward(old.Files) {
+			if strings.HasPrefix(g, f) {
+				if err := r.removeFile(old, a, g); err != nil {
+					return err
+				}
+			}
+		}
+		t.forget()
+	}
+	return nil
+}
+
+// removeFile removes one path of an installed package p; with a, it is
+// obsolete in an upgrade. A directory goes only if nothing is in it and
+// nobody else has it.
+func (r *runner) removeFile(p *desc.Package, a *archive, f string) error {
+	path := strings.TrimSuffix(f, "/")
+	info, err := r.tree.lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at /%s: %w", path, err)
+	}
+	if info.IsDir() {
+		return r.removeDir(p, a, path)
+	}
+	if path != f {
+		return nil // a person put a link in the directory's place
+	}
+	return r.removePlain(p, path)
+}
+
+func (r *runner) removeDir(p *desc.Package, a *archive, path string) error {
+	empty, err := r.tree.empty(path)
+	if err != nil {
+		return fmt.Errorf("look into /%s: %w", path, err)
+	}
+	if !empty || a != nil && a.has(path+"/") || r.tree.isMountPoint(path) {
+		return nil
+	}
+	owned, err := r.dirs.byOther(p, path+"/")
+	if err != nil || owned {
+		return err
+	}
+	err = r.tree.remove(path + "/")
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EBUSY) {
+		return nil // filled meanwhile, or in use as a mount point elsewhere
+	}
+	if err != nil {
+		return fmt.Errorf("remove /%s: %w", path, err)
+	}
+	return nil
+}
+
+func (r *runner) removePlain(p *desc.Package, path string) error {
+	if sum, listed := backupSum(p, path); listed && !r.opt.NoSave {
+		local, err := r.tree.md5(path)
+		if err != nil {
+			return fmt.Errorf("read /%s: %w", path, err)
+		}
+		if local != "" && local != sum {
+			return r.save(p, path)
+		}
+	}
+	if err := r.tree.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove /%s: %w", path, err)
+	}
+	return nil
+}
+
+// save keeps a changed file as .pacsave; earlier ones move on to .pacsave.1,
+// .pacsave.2, …
+func (r *runner) save(p *desc.Package, path string) error {
+	_, base := splitPath(path)
+	name := func(n int) string {
+		if n == 0 {
+			return ".pacsave"
+		}
+		return ".pacsave." + strconv.Itoa(n)
+	}
+	last := 0
+	for {
+		if _, err := r.tree.lstat(path + name(last)); err != nil {
+			break
+		}
+		last++
+	}
+	for n := last; n > 0; n-- {
+		if err := r.tree.rename(path+name(n-1), base+name(n)); err != nil {
+			return fmt.Errorf("move on /%s: %w", path+name(n-1), err)
+		}
+	}
+	if err := r.tree.rename(path, base+name(0)); err != nil {
+		return fmt.Errorf("save /%s: %w", path, err)
+	}
+	r.tell(Event{Kind: EventPacsave, Name: p.Name, Path: path + name(0), Text: "/" + path + " was changed and is kept"})
+	return nil
+}
+
+// dirOwners counts how many installed packages have a directory. It is made
+// when it is first asked, since most transactions never do.
+type dirOwners struct {
+	local *localdb.DB
+	count map[string]int
+}
+
+// byOther tells whether a package other than p has the directory.
+func (d *dirOwners) byOther(p *desc.Package, dir string) (bool, error) {
+	if d.count == nil {
+		count := map[string]int{}
+		for _, q := range d.local.Packages() {
+			if err := loadFileList(d.local, q); err != nil {
+				return false, err
+			}
+			tally(count, q, 1)
+		}
+		d.count = count
+	}
+	n := d.count[dir]
+	if listHas(p.Files, dir) {
+		n--
+	}
+	return n > 0, nil
+}
+
+// replace follows a change of the database, in which either may be nil.
+func (d *dirOwners) replace(old, new *desc.Package) {
+	if d.count == nil {
+		return
+	}
+	tally(d.count, old, -1)
+	tally(d.count, new, 1)
+}
+
+func tally(count map[string]int, p *desc.Package, by int) {
+	if p == nil {
+		return
+	}
+	for _, f := range p.Files {
+		if strings.HasSuffix(f, "/") {
+			count[f] += by
+		}
+	}
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/extract"
+	"github.com/rastos/rastos/alpm/hook"
+	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/scriptlet"
+)
+
+// Run carries out a plan. The root is untouched when it fails before the first
+// package; later failures are *PackageError. When ctx ends, the package at
+// hand is finished and no other is begun.
+func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
+	tell := serial(events)
+	lock, err := acquire(&env, tell)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	r := &runner{env: &env, plan: plan, opt: plan.Options, tell: tell, total: len(plan.Install) + len(plan.Remove)}
+	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	defer r.close()
+	for _, stage := range []func(context.Context) error{
+		r.preHooks, r.removeAll, r.installAll, r.settle, r.ldconfig, r.postHooks,
+	} {
+		if err := stage(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serial makes events come one at a time, and from nobody to nobody.
+func serial(events Events) Events {
+	if events == nil {
+		return func(Event) {}
+	}
+	var mu sync.Mutex
+	return func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		events(e)
+	}
+}
+
+// runner is one run of one plan.
+type runner struct {
+	env  *Env
+	plan *Plan
+	opt  Options
+	tell Events
+
+	local    *localdb.DB
+	tree     *tree
+	root     *extract.Root
+	archives []*archive
+	old      map[string]*desc.Package // installed versions of what is upgraded
+	check    *fileCheck
+	change   hook.Change
+
+	noUpgrade, noExtract patterns
+	dirs                 *dirOwners
+
+	mu    sync.Mutex
+	done  int
+	total int
+}
+
+func (r *runner) close() {
+	if r.root != nil {
+		_ = r.root.Close()
+	}
+	if r.tree != nil {
+		r.tree.close()
+	}
+}
+
+// ready does everything that can fail without the root having been touched.
+func (r *runner) ready(ctx context.Context) (err error) {
+	if r.local, err = openLocal(r.env); err != nil {
+		return err
+	}
+	if err := r.fits(); err != nil {
+		return err
+	}
+	if err := Download(ctx, *r.env, r.plan, r.tell); err != nil {
+		return err
+	}
+	if r.archives, err = readHeads(r.env, r.plan); err != nil {
+		return err
+	}
+	if err := r.loadLists(); err != nil {
+		return err
+	}
+	r.noUpgrade, r.noExtract = compilePatterns(r.env.NoUpgrade), compilePatterns(r.env.NoExtract)
+	r.dirs = &dirOwners{local: r.local}
+	r.change = r.hookChange()
+	if r.opt.DBOnly {
+		return nil
+	}
+	r.tell(Event{Kind: EventCheck, Name: "space"})
+	if err := checkSpace(r.env, r.archives); err != nil {
+		return err
+	}
+	return r.openRoot()
+}
+
+func (r *runner) openRoot() (err error) {
+	if err := os.MkdirAll(r.env.Root, 0o755); err != nil {
+		return fmt.Errorf("open the root: %w", err)
+	}
+	if r.tree, err = openTree(r.env.Root); err != nil {
+		return fmt.Errorf("open the root: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	r.tell(Event{Kind: EventCheck, Name: "files"})
+	r.check = &fileCheck{
+		tree: r.tree, local: r.local, archives: r.archives, old: r.old,
+		overwrite: compilePatterns(r.opt.Overwrite),
+	}
+	for _, rm := range r.plan.Remove {
+		r.check.removed = append(r.check.removed, r.local.Package(rm.Package.Name))
+	}
+	if err := r.check.run(); err != nil {
+		return err
+	}
+	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{Durable: r.env.Durable})
+	return err
+}
+
+// fits makes sure that the plan was made for what is installed now.
+func (r *runner) fits() error {
+	installed := func(name string) string {
+		if p := r.local.Package(name); p != nil {
+			return p.Version
+		}
+		return ""
+	}
+	for _, st := range r.plan.Install {
+		planned := ""
+		if st.Old != nil {
+			planned = st.Old.Version
+		}
+		if now := installed(st.Package.Name); now != planned {
+			return &StaleError{Package: st.Package.Name, Planned: planned, Found: now}
+		}
+	}
+	for _, rm := range r.plan.Remove {
+		if now := installed(rm.Package.Name); now != rm.Package.Version {
+			return &StaleError{Package: rm.Package.Name, Planned: rm.Package.Version, Found: now}
+		}
+	}
+	return nil
+}
+
+// loadLists loads the files of every installed package that changes.
+func (r *runner) loadLists() error {
+	r.old = map[string]*desc.Package{}
+	for i := range r.plan.Install {
+		name := r.plan.Install[i].Package.Name
+		p := r.local.Package(name)
+		if p == nil {
+			continue
+		}
+		if err := loadFileList(r.local, p); err != nil {
+			return err
+		}
+		r.old[name] = p
+	}
+	for _, rm := range r.plan.Remove {
+		if err := loadFileList(r.local, r.local.Package(rm.Package.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finished counts a package and returns its number.
+func (r *runner) finished() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	return r.done
+}
+
+func (r *runner) failed(op, name string, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &PackageError{Op: op, Package: name, Done: r.done, Total: r.total, Err: err}
+}
+
+// installAll installs packages side by side where nothing depends on their
+// order, else one after the other.
+func (r *runner) installAll(ctx context.Context) error {
+	if r.sideBySide() {
+		return r.installParallel(ctx)
+	}
+	for _, a := range r.archives {
+		if err := r.installOne(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sideBySide: nothing is upgraded or removed, no file of one package lies on
+// the way of another's, and no scriptlet wants to run before its package.
+func (r *runner) sideBySide() bool {
+	if r.opt.DBOnly || len(r.archives) < 2 || len(r.plan.Remove) > 0 || len(r.old) > 0 || r.check.overlap {
+		return false
+	}
+	for _, a := range r.archives {
+		if r.scriptletsRun() && scriptlet.Defines(a.scriptlet(), scriptlet.PreInstall) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle gives new directories their times, now that their content is there.
+func (r *runner) settle(context.Context) error {
+	if r.root == nil {
+		return nil
+	}
+	r.tree.forget()
+	return r.root.SettleTimes()
+}
