@@ -136,7 +136,7 @@ func cleanPath(s string) (string, error) {
 			}
 		}
 	}
-	return strings.TrimSuffix(path, "/"), nil
+	return strings.TrimRight(path, "/"), nil
 }
 
 func setAll(e *Entry, words string) *Error {

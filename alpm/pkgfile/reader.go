@@ -124,7 +124,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 // between two entries.
 func (r *Reader) end() error {
 	r.current = ""
-	marked := r.raw.zero
+	marked := r.raw.zeros >= blockSize && r.raw.total%blockSize == 0
 	if _, err := io.Copy(io.Discard, r.raw); err != nil {
 		return r.fail(err)
 	}
@@ -164,13 +164,13 @@ func (r *Reader) fail(err error) error {
 	return r.err
 }
 
-// meter counts what a decoder gives and stops it at a limit. It also tells
-// whether the last bytes were zero, as those that end a tar archive are.
+// meter counts what a decoder gives and stops it at a limit. It also counts
+// the zero bytes at the end, as a tar archive has them.
 type meter struct {
 	r     io.Reader
 	left  int64
 	total int64
-	zero  bool
+	zeros int // at the end of what was read so far
 }
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -190,12 +190,10 @@ func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.left -= int64(n)
 	m.total += int64(n)
-	if n > 0 {
-		tail := p[:n]
-		if n > blockSize {
-			tail = p[n-blockSize : n]
-		}
-		m.zero = bytes.Count(tail, []byte{0}) == len(tail)
+	if rest := len(bytes.TrimRight(p[:n], "\x00")); rest > 0 {
+		m.zeros = n - rest
+	} else {
+		m.zeros += n
 	}
 	return n, err
 }
