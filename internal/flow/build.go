@@ -57,14 +57,17 @@ type build struct {
 	sink  report.Sink
 	scope plan.Scope
 
-	dir    string // working folder
-	raw    string // the image being made
-	layout disk.Layout
-	sys    *System
-	work   *node.Work
-	tree   Tree
-	homes  []account.Home
-	node   node.Node
+	dir     string      // working folder
+	image   *disk.Image // the raw image being made
+	layout  disk.Layout
+	esp     boot.ESP
+	disks   disks
+	mounted bool
+	sys     *System
+	work    *node.Work
+	tree    Tree
+	homes   []account.Home
+	node    node.Node
 }
 
 // BuildImage makes a disk image from a manifest. The image appears under its
@@ -138,6 +141,18 @@ func (b *build) preflight(ctx context.Context) error {
 		}
 	}
 	return os.MkdirAll(filepath.Dir(b.r.Output), 0o755)
+}
+
+// configure writes what the manifest says into the tree.
+func (b *build) configure(ctx context.Context) error {
+	text, err := os.ReadFile(b.r.ManifestFile)
+	if err != nil {
+		return err
+	}
+	c := &configurator{Machine: b.Machine, mf: b.mf, text: text, tree: b.tree, root: b.work.Root(), disks: b.disks}
+	err = c.configure(ctx)
+	b.homes = c.homes
+	return err
 }
 
 // deployment seals the tree and makes the first deployment of it.

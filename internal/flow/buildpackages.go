@@ -28,7 +28,7 @@ func (b *build) packages(ctx context.Context) error {
 	if b.tree, err = b.FastTree(b.work.Root()); err != nil {
 		return err
 	}
-	b.scope.Defer("close the tree", func(context.Context) error { return b.tree.Close() })
+	b.scope.Defer("close the tree", func(context.Context) error { return b.closeTree() })
 	if err := skeleton(b.tree); err != nil {
 		return err
 	}

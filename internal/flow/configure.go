@@ -30,7 +30,6 @@ type configurator struct {
 	disks  disks
 	homes  []account.Home
 	enable []string
-	output *bytes.Buffer
 }
 
 // configure runs all of it, in an order in which each part finds what it needs:
@@ -103,24 +102,16 @@ func (c *configurator) network(context.Context) error {
 func ownServices() []string { return []string{"rastos-complete.service", "rastos-fold.service"} }
 
 func (c *configurator) services(context.Context) error {
-	if err := service.Preset(c.tree); err != nil {
+	if _, err := service.Preset(c.tree); err != nil {
 		return err
 	}
+	enable, disable := append(slices.Clone(c.enable), ownServices()...), []string(nil)
 	for _, s := range c.mf.Services {
-		if !s.Defined() {
-			continue
+		if s.Defined() {
+			if err := service.Define(c.tree, definition(s)); err != nil {
+				return err
+			}
 		}
-		def := service.Definition{
-			Name: s.Name, Description: s.Description, Command: s.Command, Type: s.Type, Restart: s.Restart,
-			User: s.User, Environment: s.Environment, After: s.After,
-		}
-		if err := service.Define(c.tree, def); err != nil {
-			return err
-		}
-	}
-	enable := append(slices.Clone(c.enable), ownServices()...)
-	var disable []string
-	for _, s := range c.mf.Services {
 		switch {
 		case s.Disable:
 			disable = append(disable, s.Name)
@@ -128,10 +119,21 @@ func (c *configurator) services(context.Context) error {
 			enable = append(enable, s.Name)
 		}
 	}
-	if err := service.Enable(c.tree, enable...); err != nil {
+	if _, err := service.Enable(c.tree, enable...); err != nil {
 		return err
 	}
-	return service.Disable(c.tree, disable...)
+	if len(disable) == 0 {
+		return nil
+	}
+	_, err := service.Disable(c.tree, disable...)
+	return err
+}
+
+func definition(s manifest.Service) service.Definition {
+	return service.Definition{
+		Name: s.Name, Description: s.Description, Command: s.Command, Type: s.Type, Restart: s.Restart,
+		User: s.User, Environment: s.Environment, After: s.After,
+	}
 }
 
 // files writes what is rastOS's own: fstab, pacman.conf, the manifest with its

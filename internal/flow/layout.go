@@ -23,7 +23,7 @@ const (
 // mountPoints are the folders of a node that something is mounted on; a sealed
 // tree cannot get them later.
 func mountPoints() []string {
-	return []string{"dev", "proc", "sys", "run", "tmp", "efi", "etc", "var", "home", "root", "srv", "usr/local", "mnt"}
+	return []string{"dev", "proc", "sys", "run", "tmp", "efi", "etc", "var", "home", "root", "srv", "usr/local", "mnt", "swap"}
 }
 
 // skeleton makes what must be there before the first package: the database of

@@ -30,7 +30,12 @@ type System struct {
 	ESP     boot.ESP
 	UUID    string // of the btrfs file system
 	Booted  int    // number of the running deployment, 0 for none
+
+	files Tree
 }
+
+// Close lets go of the top level.
+func (sys *System) Close() error { return sys.files.Close() }
 
 // notRunningError is the answer of a verb that needs a booted rastOS.
 type notRunningError struct{ cause error }
@@ -101,6 +106,7 @@ func (m *Machine) open(top string) (*System, error) {
 	nodes := &node.Store{Top: top, Files: files, Subvols: m.Btrfs, Now: m.Now, NewUUID: m.NewUUID}
 	return &System{
 		UUID:    uuid,
+		files:   files,
 		Nodes:   nodes,
 		Deploys: &deploy.Store{Nodes: nodes, Subvols: m.Btrfs, Open: m.EtcDir, Keyed: account.MergeFile},
 	}, nil

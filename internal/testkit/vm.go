@@ -6,12 +6,14 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
 	"testing"
 	"time"
 
+	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/host/run"
 	"github.com/rastos/rastos/internal/vm"
 )
@@ -107,4 +109,17 @@ func NeedKernel(t testing.TB) KernelTree {
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].Version < found[j].Version })
 	return found[len(found)-1]
+}
+
+// NeedLoader returns the root of a tree that holds systemd-boot where a node
+// does: that of the kernel, else this machine's.
+func NeedLoader(t testing.TB, k KernelTree) fs.FS {
+	t.Helper()
+	for _, root := range []string{k.Root, "/"} {
+		if _, err := fs.Stat(os.DirFS(root), boot.LoaderPath); err == nil {
+			return os.DirFS(root)
+		}
+	}
+	missing(t, "systemd-boot ("+boot.LoaderPath+" in RASTOS_TEST_KERNEL_ROOT)")
+	return nil
 }

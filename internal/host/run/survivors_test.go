@@ -28,11 +28,11 @@ func procsWith(arg string) (pids []string) {
 }
 
 func TestCancelEndsEverything(t *testing.T) {
-	root := newTree(t)
 	for name, script := range map[string]string{
 		"willing": "sleep 96.132", "deaf": "trap '' TERM INT; sleep 96.132; sleep 96.132; sleep 96.132",
 	} {
 		t.Run(name, func(t *testing.T) {
+			root := newTree(t) // a killed run leaves its mount points
 			cause := errors.New("the person pressed Ctrl-C")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
