@@ -3,6 +3,7 @@
 package localdb
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +11,10 @@ import (
 	"path/filepath"
 	"sort"
 	"syscall"
+	"time"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/mtree"
 )
 
 const errNotDir = syscall.ENOTDIR
@@ -21,7 +24,8 @@ const errNotDir = syscall.ENOTDIR
 const workSuffix = ".new"
 
 // Add writes the entry of a newly installed package: desc and files from p,
-// and extra files by name: "mtree" (gzip), "install", "changelog".
+// and extra files by name: "mtree" (gzip), "install", "changelog". The last two
+// get the times that the mtree has for them, since pacman -Qkk compares.
 func (db *DB) Add(p *desc.Package, extra map[string][]byte) error {
 	return db.change("add "+p.Name, func() error {
 		if db.packages[p.Name] != nil {
@@ -97,7 +101,7 @@ func (db *DB) SetReason(name string, reason desc.Reason) error {
 		if err != nil {
 			return err
 		}
-		if err := db.overwrite(p.Entry(), map[string][]byte{"desc": data}, false); err != nil {
+		if err := db.overwrite(p.Entry(), map[string]content{"desc": {data: data}}, false); err != nil {
 			return err
 		}
 		db.keep(&p)
@@ -135,7 +139,7 @@ func (db *DB) prepare() error {
 	}
 	version := filepath.Join(db.dir, versionFile)
 	if _, err := os.Lstat(version); errors.Is(err, fs.ErrNotExist) {
-		if err := db.replaceFile(version, []byte(Version+"\n")); err != nil {
+		if err := db.replaceFile(version, content{data: []byte(Version + "\n")}); err != nil {
 			return err
 		}
 		if !db.opt.Fast {
@@ -159,28 +163,61 @@ func (db *DB) prepare() error {
 	return nil
 }
 
-func encode(p *desc.Package, extra map[string][]byte) (map[string][]byte, error) {
-	files := make(map[string][]byte, len(extra)+2)
+// content is one file of an entry.
+type content struct {
+	data []byte
+	time time.Time // zero for now
+}
+
+func encode(p *desc.Package, extra map[string][]byte) (map[string]content, error) {
+	files := make(map[string]content, len(extra)+2)
 	for name, data := range extra {
 		switch name {
 		case "mtree", "install", "changelog":
-			files[name] = data
+			files[name] = content{data: data}
 		default:
 			return nil, fmt.Errorf("%q: %w", name, ErrExtra)
 		}
 	}
-	var err error
-	if files["desc"], err = desc.EncodeLocal(p); err != nil {
+	setTimes(files)
+	data, err := desc.EncodeLocal(p)
+	if err != nil {
 		return nil, placed(p.Entry(), err)
 	}
-	if files["files"], err = desc.EncodeFiles(p); err != nil {
+	files["desc"] = content{data: data}
+	if data, err = desc.EncodeFiles(p); err != nil {
 		return nil, placed(p.Entry(), err)
 	}
+	files["files"] = content{data: data}
 	return files, nil
 }
 
+// setTimes gives install and changelog the times of .INSTALL and .CHANGELOG.
+func setTimes(files map[string]content) {
+	wanted := make(map[string]string, 2)
+	for name, file := range map[string]string{"install": ".INSTALL", "changelog": ".CHANGELOG"} {
+		if _, ok := files[name]; ok {
+			wanted[file] = name
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	// They stand near its start. An mtree that cannot be read is kept as it
+	// is; whoever verifies the package will say so.
+	_ = mtree.Walk(bytes.NewReader(files["mtree"].data), func(e mtree.Entry) bool {
+		if name, ok := wanted[e.Path]; ok {
+			f := files[name]
+			f.time = time.Unix(e.Sec, e.Nsec)
+			files[name] = f
+			delete(wanted, e.Path)
+		}
+		return len(wanted) > 0
+	})
+}
+
 // create makes a new entry, which appears at once and whole unless Fast.
-func (db *DB) create(entry string, files map[string][]byte) error {
+func (db *DB) create(entry string, files map[string]content) error {
 	final := filepath.Join(db.dir, entry)
 	if db.opt.Fast {
 		if err := os.Mkdir(final, 0o755); err != nil {
@@ -209,7 +246,7 @@ func (db *DB) create(entry string, files map[string][]byte) error {
 	return syncDir(db.dir)
 }
 
-func (db *DB) writeAll(dir string, files map[string][]byte) error {
+func (db *DB) writeAll(dir string, files map[string]content) error {
 	for _, name := range sortedNames(files) {
 		if err := db.writeFile(filepath.Join(dir, name), files[name]); err != nil {
 			return err
@@ -218,7 +255,7 @@ func (db *DB) writeAll(dir string, files map[string][]byte) error {
 	return nil
 }
 
-func sortedNames(files map[string][]byte) []string {
+func sortedNames(files map[string]content) []string {
 	names := make([]string, 0, len(files))
 	for name := range files {
 		names = append(names, name)
@@ -229,7 +266,7 @@ func sortedNames(files map[string][]byte) []string {
 
 // overwrite replaces files of an existing entry one by one; with all, those
 // that are not given go. desc comes last: it is what makes the change count.
-func (db *DB) overwrite(entry string, files map[string][]byte, all bool) error {
+func (db *DB) overwrite(entry string, files map[string]content, all bool) error {
 	dir := filepath.Join(db.dir, entry)
 	for _, name := range sortedNames(files) {
 		if name == "desc" {
@@ -289,12 +326,15 @@ func (db *DB) dropWork(work string) {
 	_ = os.Remove(db.dir + workSuffix)
 }
 
-func (db *DB) writeFile(path string, data []byte) error {
+func (db *DB) writeFile(path string, c content) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	_, err = f.Write(c.data)
+	if err == nil && !c.time.IsZero() {
+		err = os.Chtimes(path, c.time, c.time)
+	}
 	if err == nil && !db.opt.Fast {
 		err = f.Sync()
 	}
@@ -306,12 +346,12 @@ func (db *DB) writeFile(path string, data []byte) error {
 
 // replaceFile puts a whole new file in the place of another. The caller syncs
 // the directory.
-func (db *DB) replaceFile(path string, data []byte) error {
+func (db *DB) replaceFile(path string, c content) error {
 	temp := path + workSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := db.writeFile(temp, data); err != nil {
+	if err := db.writeFile(temp, c); err != nil {
 		return err
 	}
 	return os.Rename(temp, path)

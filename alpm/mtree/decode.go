@@ -20,26 +20,39 @@ const maxText = 512 << 20
 
 // Decode reads mtree text, gunzipping it first if it is compressed.
 func Decode(r io.Reader) ([]Entry, error) {
+	var entries []Entry
+	err := Walk(r, func(e Entry) bool {
+		entries = append(entries, e)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// Walk is Decode for those who need not keep all entries, or read them all:
+// it ends when visit returns false.
+func Walk(r io.Reader, visit func(Entry) bool) error {
 	br := bufio.NewReader(r)
 	magic, err := br.Peek(2)
 	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("read mtree: %w", err)
+		return fmt.Errorf("read mtree: %w", err)
 	}
 	var src io.Reader = br
 	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(br)
 		if err != nil {
-			return nil, fmt.Errorf("unpack mtree: %w", err)
+			return fmt.Errorf("unpack mtree: %w", err)
 		}
 		defer z.Close()
 		src = z
 	}
-	return decodeText(&io.LimitedReader{R: src, N: maxText + 1})
+	return walkText(&io.LimitedReader{R: src, N: maxText + 1}, visit)
 }
 
-func decodeText(src *io.LimitedReader) ([]Entry, error) {
+func walkText(src *io.LimitedReader, visit func(Entry) bool) error {
 	var (
-		entries  []Entry
 		defaults = Entry{Type: File, Mode: 0o644}
 		lines    = bufio.NewReaderSize(src, 64<<10)
 		joined   []byte
@@ -52,24 +65,24 @@ func decodeText(src *io.LimitedReader) ([]Entry, error) {
 			continue
 		}
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("read mtree line %d: %w", n, err)
+			return fmt.Errorf("read mtree line %d: %w", n, err)
 		}
 		if src.N <= 0 {
-			return nil, &Error{Line: n, Err: ErrTooLarge}
+			return &Error{Line: n, Err: ErrTooLarge}
 		}
 		if goesOn(joined) {
 			joined = append(joined[:len(joined)-2], ' ')
 			continue
 		}
-		line := string(bytes.TrimSpace(joined))
-		if perr := decodeLine(line, &defaults, &entries); perr != nil {
+		e, perr := decodeLine(string(bytes.TrimSpace(joined)), &defaults)
+		if perr != nil {
 			perr.Line = n
-			return nil, perr
+			return perr
+		}
+		if e != nil && !visit(*e) || err == io.EOF {
+			return nil
 		}
 		joined = joined[:0]
-		if err == io.EOF {
-			return entries, nil
-		}
 	}
 }
 
@@ -80,29 +93,29 @@ func goesOn(line []byte) bool {
 	return ended && slashes%2 == 1
 }
 
-func decodeLine(line string, defaults *Entry, entries *[]Entry) *Error {
+// decodeLine returns the entry of a line, if it has one, or changes defaults.
+func decodeLine(line string, defaults *Entry) (*Entry, *Error) {
 	if line == "" || line[0] == '#' {
-		return nil
+		return nil, nil
 	}
 	name, rest := word(line)
 	switch name {
 	case "/set":
-		return setAll(defaults, rest)
+		return nil, setAll(defaults, rest)
 	case "/unset":
 		unset(defaults, rest)
-		return nil
+		return nil, nil
 	}
 	path, err := cleanPath(name)
 	if err != nil {
-		return &Error{Field: name, Err: err}
+		return nil, &Error{Field: name, Err: err}
 	}
 	e := *defaults
 	e.Path = path
 	if perr := setAll(&e, rest); perr != nil {
-		return perr
+		return nil, perr
 	}
-	*entries = append(*entries, e)
-	return nil
+	return &e, nil
 }
 
 // word cuts the first blank-separated word off.
