@@ -3,6 +3,7 @@
 package rastos
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"os/exec"
@@ -93,24 +94,33 @@ var valueMakers = []string{
 
 func TestNoMutablePackageVariables(t *testing.T) {
 	for dir, files := range byPackage(productFiles(t)) {
-		names := map[string]*ast.ValueSpec{}
-		for _, f := range files {
-			for _, spec := range f.packageVars() {
-				checkVar(t, f, dir, spec, names)
-			}
-		}
-		for _, f := range files {
-			f.eachAssignment(func(id *ast.Ident, at string) {
-				spec, isVar := names[id.Name]
-				if isVar && (id.Obj == nil || id.Obj.Decl == spec) {
-					t.Errorf("%s: %s is a package variable and is changed here: state belongs in a value that is passed on", at, id.Name)
-				}
-			})
+		for _, problem := range mutableVars(dir, files) {
+			t.Error(problem)
 		}
 	}
 }
 
-func checkVar(t *testing.T, f *file, dir string, spec varSpec, names map[string]*ast.ValueSpec) {
+// mutableVars finds the package variables of one package that could or do
+// change.
+func mutableVars(dir string, files []*file) (problems []string) {
+	names := map[string]*ast.ValueSpec{}
+	for _, f := range files {
+		for _, spec := range f.packageVars() {
+			problems = append(problems, checkVar(f, dir, spec, names)...)
+		}
+	}
+	for _, f := range files {
+		f.eachAssignment(func(id *ast.Ident, at string) {
+			spec, isVar := names[id.Name]
+			if isVar && (id.Obj == nil || id.Obj.Decl == spec) {
+				problems = append(problems, fmt.Sprintf("%s: %s is a package variable and is changed here: state belongs in a value that is passed on", at, id.Name))
+			}
+		})
+	}
+	return problems
+}
+
+func checkVar(f *file, dir string, spec varSpec, names map[string]*ast.ValueSpec) (problems []string) {
 	for i, id := range spec.Names {
 		if id.Name == "_" || varExceptions[dir+"."+id.Name] != "" {
 			continue
@@ -119,11 +129,12 @@ func checkVar(t *testing.T, f *file, dir string, spec varSpec, names map[string]
 		switch {
 		case spec.embed:
 		case i >= len(spec.Values):
-			t.Errorf("%s: package variable %s has no value: it is there to be changed", f.at(id), id.Name)
+			problems = append(problems, fmt.Sprintf("%s: package variable %s has no value: it is there to be changed", f.at(id), id.Name))
 		case !fixedValue(spec.Values[i]):
-			t.Errorf("%s: package variable %s: only errors, patterns and lookup tables may stand here (or make it a const)", f.at(id), id.Name)
+			problems = append(problems, fmt.Sprintf("%s: package variable %s: only errors, patterns and lookup tables may stand here (or make it a const)", f.at(id), id.Name))
 		}
 	}
+	return problems
 }
 
 // fixedValue says that an expression is a lookup table or a value that does

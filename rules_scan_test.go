@@ -71,6 +71,11 @@ func read(name string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseFile(name, src)
+}
+
+func parseFile(name string, src []byte) (*file, error) {
+	var err error
 	slash := filepath.ToSlash(name)
 	f := &file{path: slash, dir: path.Dir(slash), src: src, fset: token.NewFileSet(), test: strings.HasSuffix(name, "_test.go")}
 	f.ast, err = parser.ParseFile(f.fset, slash, src, parser.ParseComments)
