@@ -102,7 +102,7 @@ func (m *Machine) arm(sink report.Sink, sys *System, d deploy.Deployment, opt bo
 	d.Title = fmt.Sprintf("%s: node %d, deployment %d", opt.title, d.Node, d.Number)
 	d.State = deploy.Armed
 	if err = sys.Deploys.Put(d); err == nil {
-		err = boot.WriteEntry(sys.ESP, boot.Armed(d.EntryName(), opt.tries), entryOf(d))
+		err = boot.WriteEntry(sys.ESP, entryOf(d), d.EntryName(), opt.tries)
 	}
 	task.End(err, fmt.Sprintf("%d tries", opt.tries))
 	return d, err
@@ -119,7 +119,7 @@ func (m *Machine) reuseBlobs(sys *System, d *deploy.Deployment) bool {
 		if o.Node != d.Node || o.Kernel == "" || o.Number == d.Number {
 			continue
 		}
-		if boot.Verify(sys.ESP, o.Kernel) == nil && boot.Verify(sys.ESP, o.Initrd) == nil {
+		if boot.Verify(sys.ESP, boot.BlobPath(o.Kernel, boot.Linux)) == nil && boot.Verify(sys.ESP, boot.BlobPath(o.Initrd, boot.Initrd)) == nil {
 			d.Kernel, d.Initrd = o.Kernel, o.Initrd
 			return true
 		}
@@ -148,12 +148,14 @@ func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, 
 	if err != nil {
 		return err
 	}
-	paths, err := boot.PutBlobs(sys.ESP, boot.Blob{Kind: boot.Linux, Data: kernel}, boot.Blob{Kind: boot.Initrd, Data: initrd})
-	if err != nil {
+	if err := boot.Preflight(sys.ESP, kernel, initrd); err != nil {
 		return err
 	}
-	d.Kernel, d.Initrd = paths[0], paths[1]
-	return nil
+	if d.Kernel, err = boot.PutBlob(sys.ESP, boot.Linux, kernel); err != nil {
+		return err
+	}
+	d.Initrd, err = boot.PutBlob(sys.ESP, boot.Initrd, initrd)
+	return err
 }
 
 // commandLine is the kernel command line of a deployment. The node is named by
@@ -176,6 +178,7 @@ func commandLine(uuid string, d deploy.Deployment, opt bootOptions) string {
 func entryOf(d deploy.Deployment) boot.Entry {
 	return boot.Entry{
 		Title: d.Title, SortKey: "rastos", Version: strconv.Itoa(d.Number),
-		Linux: d.Kernel, Initrd: []string{d.Initrd}, Options: d.Options,
+		Linux: boot.BlobPath(d.Kernel, boot.Linux), Initrd: []string{boot.BlobPath(d.Initrd, boot.Initrd)},
+		Options: d.Options,
 	}
 }

@@ -21,7 +21,7 @@ func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
 		if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
 			return err
 		}
-		if _, err := boot.Collect(sys.ESP); err != nil {
+		if err := m.collectBlobs(sys, d.Number); err != nil {
 			return err
 		}
 		if err := sys.Deploys.Delete(d.Number); err != nil {
@@ -52,6 +52,23 @@ func superfluous(all []deploy.Deployment, booted, keep int) []deploy.Deployment 
 		out = append(out, d)
 	}
 	return out
+}
+
+// collectBlobs removes kernels and initramfs images that no deployment other
+// than the one that goes refers to.
+func (m *Machine) collectBlobs(sys *System, going int) error {
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, d := range all {
+		if d.Number != going {
+			used[d.Kernel], used[d.Initrd] = true, true
+		}
+	}
+	_, err = boot.CollectBlobs(sys.ESP, func(sum string) bool { return used[sum] })
+	return err
 }
 
 // collectNode deletes a node that no deployment runs and no person named.
