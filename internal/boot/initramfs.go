@@ -62,7 +62,7 @@ func DefaultModules() []string {
 	return []string{
 		"crc32c_intel", "crc32c_generic", "xxhash_generic", "sha256_generic", "blake2b_generic",
 		"btrfs", "overlay", "loop",
-		"vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8",
+		"vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "efivarfs",
 	}
 }
 
