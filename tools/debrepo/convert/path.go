@@ -100,6 +100,7 @@ var useless = []string{
 	"etc/cron.d/", "etc/cron.daily/", "etc/cron.hourly/", "etc/cron.monthly/", "etc/cron.weekly/",
 	"usr/share/initramfs-tools/", "usr/share/lintian/", "usr/share/bug/", "usr/share/doc-base/", "usr/share/apport/",
 	"usr/share/runit/", "usr/share/debconf/", "var/lib/dpkg/", "var/log/runit/", "usr/lib/lsb/",
+	"usr/lib/systemd/system-generators/systemd-sysv-generator", "usr/lib/systemd/system-generators/systemd-rc-local-generator",
 }
 
 // below tells whether a path, or a directory itself, is in one of the folders,
