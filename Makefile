@@ -21,7 +21,7 @@ build: ## build build/rastos and build/rastos-init, static
 	$(GOBUILD) -o build/rastos-init ./cmd/rastos-init
 
 test: ## run everything: lint, then all suites (root; installs host programs)
-	@tools/host-tools.sh $(if $(filter true,$(CI)),,--lenient)
+	@tools/hosttools/host-tools.sh $(if $(filter true,$(CI)),,--lenient)
 	@$(MAKE) --no-print-directory lint
 	$(GO) run ./tools/suites
 
@@ -70,7 +70,7 @@ repo: host-tools ## make a pacman repository out of Debian packages, in build/re
 	$(GO) run ./tools/debrepo --list profiles/demo.packages --out build/repo/demo --name demo --cache build/cache --sign
 
 host-tools: ## install the host programs that tests, demo and benchmarks run
-	@tools/host-tools.sh
+	@tools/hosttools/host-tools.sh
 
 man: ## write the manual pages as roff, in build/man
 	$(GO) run ./tools/man -out build/man docs/man

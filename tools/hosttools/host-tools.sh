@@ -5,8 +5,8 @@
 # It says what it installs. When all are there it does nothing and needs no
 # network.
 #
-#   tools/host-tools.sh             install what is missing; fail if that cannot be done
-#   tools/host-tools.sh --lenient   without root, only say what is missing
+#   tools/hosttools/host-tools.sh             install what is missing; fail if that cannot be done
+#   tools/hosttools/host-tools.sh --lenient   without root, only say what is missing
 set -eu
 
 lenient=
