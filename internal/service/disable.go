@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 )
 
 // Disable removes the links that start units at boot: those of the units'
@@ -232,7 +231,8 @@ func (i install) count() int {
 	return len(i.alias) + len(i.wantedBy) + len(i.requiredBy) + len(i.upheldBy) + len(i.also)
 }
 
+// isTemplate tells a template from its instances.
 func isTemplate(name string) bool {
 	_, instance, _, template := splitName(name)
-	return template && instance == "" && !strings.HasSuffix(name, "@")
+	return template && instance == ""
 }

@@ -127,13 +127,7 @@ func (p *enabler) free(u *unit, link string) error {
 // dependencies plans what pulls the unit in.
 func (p *enabler) dependencies(u *unit) error {
 	name := u.name
-	if _, instance, _, template := splitName(name); template && instance == "" {
-		if u.install.defaultInstance == "" {
-			if len(u.install.wantedBy)+len(u.install.requiredBy)+len(u.install.upheldBy) > 0 {
-				return &Error{name, "it is a template", "enable an instance of it, like " + withInstance(name, "NAME")}
-			}
-			return nil
-		}
+	if isTemplate(name) && u.install.defaultInstance != "" {
 		instance, err := expand(u.install.defaultInstance, name)
 		if err != nil {
 			return &Error{u.name, err.Error(), ""}
@@ -151,6 +145,9 @@ func (p *enabler) dependencies(u *unit) error {
 			}
 			if !validName(by) {
 				return &Error{u.name, fmt.Sprintf("%q in its [Install] section is no name of a unit", by), ""}
+			}
+			if isTemplate(name) && !isTemplate(by) { // only another template can pass an instance on
+				return &Error{name, "it is a template", "enable an instance of it, like " + withInstance(name, "NAME")}
 			}
 			p.link(configDir+"/"+by+kind.dir+"/"+name, u)
 		}
@@ -221,14 +218,18 @@ func makeLink(root FS, link, target string) (changed bool, err error) {
 // notFound names the unit that was most likely meant.
 func notFound(root FS, name string) error {
 	e := &Error{Unit: name, Reason: "there is no such unit", Advice: "a package that is not installed may bring it"}
-	distance := len(name)/3 + 1
+	distance := 2*(len(name)/3) + 2
 	for _, dir := range unitDirs {
 		entries, err := root.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, entry := range entries {
-			if d := editDistance(name, entry.Name()); d < distance && validName(entry.Name()) {
+			d := 2 * editDistance(name, entry.Name())
+			if entry.Name()[0] != name[0] { // few mistype the first letter
+				d++
+			}
+			if d < distance && validName(entry.Name()) {
 				e.Advice, distance = "did you mean "+entry.Name()+"?", d
 			}
 		}

@@ -22,74 +22,64 @@ type rule struct {
 	instances []string
 }
 
-// Preset enables or disables units as the presets say. A unit without a rule is
-// enabled, as systemd does.
+// Preset enables or disables units as the presets say; all units if none is
+// named, as systemd does at the first boot. A unit without a rule is enabled.
+// When all are meant, what one of them has wrong with it is passed over: nobody
+// asked for it.
 func Preset(root FS, names ...string) ([]Change, error) {
-	p, err := newPresetter(root)
+	rules, err := presets(root)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read presets: %w", err)
+	}
+	p := &presetter{root: root, rules: rules, all: len(names) == 0}
+	if p.all {
+		if names, err = allUnits(root); err != nil {
+			return nil, fmt.Errorf("list units: %w", err)
+		}
 	}
 	for _, name := range names {
-		if err := p.add(FullName(name)); err != nil {
+		if err := p.judge(p.add(FullName(name))); err != nil {
 			return nil, err
 		}
 	}
-	return p.apply(func(err error) error { return err })
-}
-
-// PresetAll is Preset for all units of the system, as systemd does at the first
-// boot. What a unit has wrong with it is passed over: not each of them was asked
-// for.
-func PresetAll(root FS) ([]Change, error) {
-	p, err := newPresetter(root)
+	changes, err := Disable(root, p.disable...)
 	if err != nil {
-		return nil, err
+		return changes, err
 	}
-	names, err := allUnits(root)
-	if err != nil {
-		return nil, fmt.Errorf("list units: %w", err)
-	}
-	lenient := func(err error) error {
-		var wrong *Error
-		if errors.As(err, &wrong) {
-			return nil
-		}
-		return err
-	}
-	for _, name := range names {
-		u, err := find(root, name)
-		if lenient(err) != nil {
-			return nil, err
-		}
-		if err != nil || u.masked || u.name != name {
-			continue
-		}
-		if err := p.add(name); lenient(err) != nil {
+	e := newEnabler(root)
+	for _, name := range p.enable {
+		if err := p.judge(e.add(name)); err != nil {
 			return nil, err
 		}
 	}
-	return p.apply(lenient)
+	more, err := e.apply()
+	return append(changes, more...), err
 }
 
 // presetter collects what presets say before anything is done.
 type presetter struct {
 	root            FS
 	rules           []rule
+	all             bool
 	enable, disable []string
 }
 
-func newPresetter(root FS) (*presetter, error) {
-	rules, err := presets(root)
-	if err != nil {
-		return nil, fmt.Errorf("read presets: %w", err)
+// judge lets the mistakes of units pass when all are meant.
+func (p *presetter) judge(err error) error {
+	var wrong *Error
+	if p.all && errors.As(err, &wrong) {
+		return nil
 	}
-	return &presetter{root: root, rules: rules}, nil
+	return err
 }
 
 func (p *presetter) add(name string) error {
 	u, err := find(p.root, name)
 	if err != nil {
 		return err
+	}
+	if u.name != name && p.all {
+		return nil // an alias; the unit comes under its own name
 	}
 	verb, instances := verdict(p.rules, name)
 	switch {
@@ -104,22 +94,6 @@ func (p *presetter) add(name string) error {
 		p.enable = append(p.enable, name)
 	}
 	return nil
-}
-
-// apply disables, then enables. judge decides about the mistakes of a unit.
-func (p *presetter) apply(judge func(error) error) ([]Change, error) {
-	changes, err := Disable(p.root, p.disable...)
-	if err != nil {
-		return changes, err
-	}
-	e := newEnabler(p.root)
-	for _, name := range p.enable {
-		if err := judge(e.add(name)); err != nil {
-			return changes, err
-		}
-	}
-	more, err := e.apply()
-	return append(changes, more...), err
 }
 
 // verdict is the first rule that matches.
