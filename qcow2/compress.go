@@ -42,7 +42,9 @@ func newPacker(c Compression, clusterSize int64) (packer, error) {
 
 type zstdPacker struct{ e *zstd.Encoder }
 
-func (p zstdPacker) pack(dst, cluster []byte) ([]byte, error) { return p.e.EncodeAll(cluster, dst), nil }
+func (p zstdPacker) pack(dst, cluster []byte) ([]byte, error) {
+	return p.e.EncodeAll(cluster, dst), nil
+}
 
 type deflatePacker struct{ w *flate.Writer }
 
@@ -58,27 +60,40 @@ func (p *deflatePacker) pack(dst, cluster []byte) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// unpack decompresses one cluster into dst, filling it. src may go on after
-// the end of the data: the length in an image counts whole sectors.
-func unpack(c Compression, dst, src []byte) error {
-	var r io.Reader
+// unpacker decompresses clusters; it belongs to one goroutine at a time.
+type unpacker struct {
+	flate io.ReadCloser
+	zstd  *zstd.Decoder
+}
+
+func newUnpacker(c Compression) (*unpacker, error) {
 	switch c {
 	case Deflate:
-		f := flate.NewReader(bytes.NewReader(src))
-		defer f.Close()
-		r = f
+		return &unpacker{flate: flate.NewReader(nil)}, nil
 	case Zstd:
-		d, err := zstd.NewReader(bytes.NewReader(src), zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(1<<maxClusterBits<<3))
-		if err != nil {
-			return badf("a compressed cluster: %v", err)
-		}
-		defer d.Close()
-		r = d
-	default:
-		return fmt.Errorf("%w: %v", ErrUnsupported, c)
+		// The window is bounded, so that a frame cannot ask for gigabytes.
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		return &unpacker{zstd: d}, err
 	}
-	if _, err := io.ReadFull(r, dst); err != nil {
+	return nil, fmt.Errorf("%w: %v", ErrUnsupported, c)
+}
+
+const maxWindow = 16 << 20
+
+// unpack decompresses one cluster into dst, filling it. src may go on after
+// the end of the data: the length in an image counts whole sectors.
+func (u *unpacker) unpack(dst, src []byte) error {
+	var r io.Reader = u.zstd
+	var err error
+	if u.flate != nil {
+		r, err = u.flate, u.flate.(flate.Resetter).Reset(bytes.NewReader(src), nil)
+	} else {
+		err = u.zstd.Reset(bytes.NewReader(src))
+	}
+	if err == nil {
+		_, err = io.ReadFull(r, dst)
+	}
+	if err != nil {
 		return badf("a compressed cluster does not decompress: %v", err)
 	}
 	return nil

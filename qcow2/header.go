@@ -42,11 +42,18 @@ var ErrUnsupported = errors.New("unsupported qcow2 feature")
 // Compression is how compressed clusters are packed.
 type Compression int
 
-// The kinds of compression. None is for writing only.
+// The kinds of compression. None is for writing only: an image always says
+// what its compressed clusters would be.
 const (
-	None    Compression = -1
-	Deflate Compression = 0
-	Zstd    Compression = 1
+	None Compression = iota
+	Deflate
+	Zstd
+)
+
+// The numbers of the kinds in a header.
+const (
+	wireDeflate = 0
+	wireZstd    = 1
 )
 
 // String names the kind as qemu-img does.
@@ -123,7 +130,7 @@ func ReadHeader(r io.ReaderAt, fileSize int64) (*Header, error) {
 func decodeHeader(b []byte) (h *Header, length int64, err error) {
 	be := binary.BigEndian
 	h = &Header{
-		Version: int(be.Uint32(b[4:])), Snapshots: int(be.Uint32(b[60:])), refcountOrder: 4,
+		Version: int(be.Uint32(b[4:])), Snapshots: int(be.Uint32(b[60:])), refcountOrder: 4, Compression: Deflate,
 		refClusters: int64(be.Uint32(b[56:])),
 	}
 	bits, size, method := be.Uint32(b[20:]), be.Uint64(b[24:]), be.Uint32(b[32:])
@@ -178,10 +185,13 @@ func (h *Header) decodeV3(b []byte) (length int64, err error) {
 		if length <= headerV3 || len(b) <= headerV3 {
 			return 0, badf("a compression type without its field")
 		}
-		h.Compression = Compression(b[headerV3])
-	}
-	if h.Compression != Deflate && h.Compression != Zstd {
-		return 0, fmt.Errorf("%w: %v", ErrUnsupported, h.Compression)
+		switch kind := b[headerV3]; kind {
+		case wireDeflate:
+		case wireZstd:
+			h.Compression = Zstd
+		default:
+			return 0, fmt.Errorf("%w: compression type %d", ErrUnsupported, kind)
+		}
 	}
 	return length, nil
 }
@@ -255,7 +265,7 @@ func (h *Header) encode() []byte {
 	be.PutUint32(b[56:], uint32(h.refClusters))
 	if h.Compression == Zstd {
 		be.PutUint64(b[72:], incompatCompression)
-		b[headerV3] = byte(Zstd)
+		b[headerV3] = wireZstd
 	}
 	be.PutUint32(b[96:], uint32(h.refcountOrder))
 	be.PutUint32(b[100:], headerNow)

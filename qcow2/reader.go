@@ -38,6 +38,7 @@ type Image struct {
 	tables map[int64][]byte // second-level tables by offset
 	order  []int64          // of tables, the oldest first
 	last   unpacked
+	idle   []*unpacker
 }
 
 // unpacked is the compressed cluster that was read last: sequential reads with
@@ -208,15 +209,33 @@ func (im *Image) readCompressed(p []byte, entry uint64, within int64) error {
 	if _, err := im.r.ReadAt(packed, offset); err != nil {
 		return err
 	}
+	u, err := im.unpacker()
+	if err != nil {
+		return err
+	}
 	data := make([]byte, im.ClusterSize())
-	if err := unpack(im.Compression, data, packed); err != nil {
+	err = u.unpack(data, packed)
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.idle = append(im.idle, u)
+	if err != nil {
 		return err
 	}
 	copy(p, data[within:])
-	im.mu.Lock()
 	im.last = unpacked{entry, data}
-	im.mu.Unlock()
 	return nil
+}
+
+// unpacker takes an idle decompressor; there are as many as readers at once.
+func (im *Image) unpacker() (*unpacker, error) {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	if n := len(im.idle); n > 0 {
+		u := im.idle[n-1]
+		im.idle = im.idle[:n-1]
+		return u, nil
+	}
+	return newUnpacker(im.Compression)
 }
 
 // NextData finds the next range of the disk at or after off, in whole clusters,
