@@ -40,6 +40,8 @@ func rastos() int {
 		StderrIsTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Getenv:           os.Getenv,
 		Now:              time.Now,
+		StdinIsTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
+		Machine:          machine(),
 		Version:          version,
 	}, os.Args[1:])
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rastos/rastos/internal/config"
+	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/report"
 )
 
@@ -23,6 +24,10 @@ type App struct {
 	Getenv func(string) string
 	// Now is the clock.
 	Now func() time.Time
+	// StdinIsTerminal tells whether somebody can be asked.
+	StdinIsTerminal bool
+	// Machine holds the stories and the machine that they act on.
+	Machine *flow.Machine
 	// Version is what this build calls itself.
 	Version string
 }

@@ -64,7 +64,7 @@ func (s *session) check(file string) error {
 			Mistakes schema.Mistakes `json:"mistakes"`
 		}{name, wrong})
 	} else {
-		err = s.printMistakes(name, wrong)
+		err = s.printMistakes(s.Stdout, name, wrong)
 	}
 	if err == nil && len(wrong) > 0 {
 		return &silentError{ExitManifest}
@@ -85,24 +85,24 @@ func (s *session) readManifest(file string) (name string, data []byte, err error
 }
 
 // printMistakes shows each mistake with the line that it is about.
-func (s *session) printMistakes(name string, wrong schema.Mistakes) error {
+func (s *session) printMistakes(w io.Writer, name string, wrong schema.Mistakes) error {
 	style := s.outStyle()
 	for _, m := range wrong {
 		line, marks := m.Excerpt()
-		fmt.Fprintf(s.Stdout, "%s %s %s\n", style.Bold(fmt.Sprintf("%s:%d:%d:", m.File, m.Line, m.Column)), style.Bad("error:"), m.Message)
-		fmt.Fprintf(s.Stdout, "    %s\n    %s\n", line, style.Bad(marks))
+		fmt.Fprintf(w, "%s %s %s\n", style.Bold(fmt.Sprintf("%s:%d:%d:", m.File, m.Line, m.Column)), style.Bad("error:"), m.Message)
+		fmt.Fprintf(w, "    %s\n    %s\n", line, style.Bad(marks))
 		if m.Hint != "" {
-			fmt.Fprintf(s.Stdout, "    %s %s\n", style.Hint("hint:"), m.Hint)
+			fmt.Fprintf(w, "    %s %s\n", style.Hint("hint:"), m.Hint)
 		}
 	}
 	var err error
 	switch len(wrong) {
 	case 0:
-		_, err = fmt.Fprintf(s.Stdout, "%s: no mistakes\n", name)
+		_, err = fmt.Fprintf(w, "%s: no mistakes\n", name)
 	case 1:
-		_, err = fmt.Fprintf(s.Stdout, "%s: 1 mistake\n", name)
+		_, err = fmt.Fprintf(w, "%s: 1 mistake\n", name)
 	default:
-		_, err = fmt.Fprintf(s.Stdout, "%s: %d mistakes\n", name, len(wrong))
+		_, err = fmt.Fprintf(w, "%s: %d mistakes\n", name, len(wrong))
 	}
 	return err
 }

@@ -31,6 +31,14 @@ const rootExample = `  rastos check rastos.toml           find every mistake in 
 func newRoot(s *session) *cobra.Command {
 	root := group("rastos", "Build, run and keep alive a system that can always go back",
 		checkCommand(s),
+		statusCommand(s),
+		imageCommand(s),
+		upgradeCommand(s),
+		rollbackCommand(s),
+		deployCommand(s),
+		snapshotCommand(s),
+		etcCommand(s),
+		bootCommand(s),
 		versionCommand(s),
 	)
 	root.Long = rootLong

@@ -57,8 +57,8 @@ type Deployment struct {
 	State     State               `json:"state"`                   //
 	Why       string              `json:"why,omitempty"`           // why it is bad
 	Failure   string              `json:"last_failure,omitempty"`  // what its last failed try said
-	Kernel    string              `json:"kernel,omitempty"`        // path of the kernel on the ESP, with its digest
-	Initrd    string              `json:"initrd,omitempty"`        // path of the initramfs
+	Kernel    string              `json:"kernel,omitempty"`        // sha256 of the kernel on the ESP
+	Initrd    string              `json:"initrd,omitempty"`        // sha256 of the initramfs
 	Options   string              `json:"options,omitempty"`       // kernel command line
 	Title     string              `json:"title,omitempty"`         // as the boot menu shows it
 	Conflicts []etcmerge.Conflict `json:"etc_conflicts,omitempty"` //

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/btrfs"
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/disk"
+	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/host/fsroot"
+	"github.com/rastos/rastos/internal/host/linux"
+	"github.com/rastos/rastos/internal/host/loop"
+	"github.com/rastos/rastos/internal/host/mount"
+	"github.com/rastos/rastos/internal/host/run"
+	"github.com/rastos/rastos/internal/vm"
+)
+
+// machine wires the effects of the host that this process runs on.
+func machine() *flow.Machine {
+	return &flow.Machine{
+		Programs:   run.Runner{},
+		Chroot:     run.InRoot{},
+		Mounts:     mounts{},
+		Loops:      loops{},
+		Btrfs:      subvolumes{},
+		Tree:       func(root string) (flow.Tree, error) { return openTree(root) },
+		FastTree:   openFastTree,
+		EtcDir:     func(dir string) (deploy.Dir, error) { return openTree(dir) },
+		MountedESP: mountedESP,
+		Lock:       lock,
+		Executable: os.Executable,
+		Space:      space{},
+		Version:    version,
+		Cmdline:    cmdline,
+		Geteuid:    os.Geteuid,
+		Now:        time.Now,
+		NewUUID:    newUUID,
+		VMs:        vm.NewHost(startProgram, rand.Reader),
+	}
+}
+
+func openTree(root string) (*fsroot.FS, error) { return fsroot.Open(root) }
+
+// openFastTree is for trees that a crash throws away anyway: no fsync.
+func openFastTree(root string) (flow.Tree, error) {
+	t, err := fsroot.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	return t.WithoutSync(), nil
+}
+
+func newUUID() (string, error) {
+	id, err := uuid.NewRandom()
+	return id.String(), err
+}
+
+func cmdline() (string, error) {
+	data, err := os.ReadFile("/proc/cmdline")
+	return strings.TrimSpace(string(data)), err
+}
+
+// lock takes the lock of a system, or says who holds it.
+func lock(path string) (func(), error) {
+	l, err := linux.TryLock(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+// mountedESP opens the ESP of the running machine. A folder that nothing is
+// mounted on would take boot entries that no firmware ever reads.
+func mountedESP(dir string) (boot.ESP, error) {
+	is, err := mount.IsMountPoint(dir)
+	if err == nil && !is {
+		err = errors.New("nothing is mounted there")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the EFI system partition at %s: %w", dir, err)
+	}
+	tree, err := fsroot.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return disk.NewDirESP(tree, func() (int64, error) {
+		space, err := linux.FreeSpace(dir)
+		return space.Free, err
+	}), nil
+}
+
+// space answers the package engine's question for room.
+type space struct{}
+
+func (space) FileSystem(path string) (trans.FileSystem, error) {
+	s, err := linux.FreeSpace(path)
+	if err != nil {
+		return trans.FileSystem{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return trans.FileSystem{}, err
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return trans.FileSystem{ID: st.Dev, Free: s.Free, Total: s.Total, BlockSize: st.Blksize}, nil
+}
+
+type mounts struct{}
+
+func (mounts) Mount(source, target, fstype, options string) error {
+	return mount.Mount(source, target, fstype, options)
+}
+func (mounts) Release(dir string) error { return mount.Release(dir, 10*time.Second) }
+
+type loops struct{}
+
+func (loops) Attach(file string, offset, size int64) (string, func() error, error) {
+	dev, err := loop.Attach(file, offset, size)
+	if err != nil {
+		return "", nil, err
+	}
+	return dev.Path, dev.Detach, nil
+}
+
+type subvolumes struct{}
+
+func (subvolumes) Create(path string) error { return btrfs.Create(path) }
+func (subvolumes) Snapshot(src, dst string, readOnly bool) error {
+	return btrfs.Snapshot(src, dst, readOnly)
+}
+func (subvolumes) Delete(path string) error              { return btrfs.Delete(path) }
+func (subvolumes) Sync(path string) error                { return btrfs.SyncFS(path) }
+func (subvolumes) IsSubvolume(path string) (bool, error) { return btrfs.IsSubvolume(path) }
+func (subvolumes) Generation(path string) (uint64, error) {
+	info, err := btrfs.Info(path)
+	return info.Generation, err
+}
+func (subvolumes) UUID(path string) (string, error) {
+	info, err := btrfs.FSInfo(path)
+	return info.UUID.String(), err
+}
+
+// startProgram lets virtual machines start through the runner.
+func startProgram(ctx context.Context, argv []string, output io.Writer) (vm.Process, error) {
+	p, err := run.Runner{}.Start(ctx, run.Command{Argv: argv, Stdout: output, Stderr: output})
+	if err != nil {
+		return nil, err
+	}
+	return process{p}, nil
+}
+
+type process struct{ *run.Process }
+
+func (p process) Wait() (int, error) {
+	res, err := p.Process.Wait()
+	return res.Code, err
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/report"
+)
+
+func upgradeCommand(s *session) *cobra.Command {
+	var change changeFlags
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Upgrade all packages in a new node beside the running system",
+		Long: `Upgrade fetches the package databases, builds a new node with the newer packages
+beside the running one, carries this machine's /etc over into it, and arms it: the
+next boot tries it, as often as [snapshots] tries says, and falls back to the last
+good system if it fails. The running system is not touched.`,
+		Example: "  rastos upgrade\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --dry-run --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.upgrade(cmd.Context(), change)
+		},
+	}
+	change.add(cmd)
+	return cmd
+}
+
+func (s *session) settings() flow.Settings {
+	return flow.Settings{
+		CacheDir: s.config.CacheDir, WorkDir: s.config.WorkDir,
+		Workers: s.config.Workers, Parallel: s.config.Parallel,
+	}
+}
+
+func (s *session) upgrade(ctx context.Context, change changeFlags) error {
+	p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings())
+	if err != nil {
+		return err
+	}
+	if change.dryRun && s.flags.json {
+		return s.printJSON(p)
+	}
+	if p.Empty() {
+		if s.flags.json {
+			return s.printJSON(p)
+		}
+		_, err := fmt.Fprintf(s.Stdout, "node %d is up to date\n", p.Base.Number)
+		return err
+	}
+	if !s.flags.json {
+		if err := s.printPackages(s.Stdout, p.Packages); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Stdout, "\nin a new node on top of node %d; the running system is not touched\n", p.Base.Number)
+	}
+	if change.dryRun {
+		return nil
+	}
+	if err := s.confirm("Go on?", change.yes); err != nil {
+		return err
+	}
+	d, err := s.Machine.RunUpgrade(ctx, s.sink(), s.settings(), p)
+	if err != nil {
+		return err
+	}
+	if s.flags.json {
+		return s.printJSON(d)
+	}
+	_, err = fmt.Fprintf(s.Stdout, "node %d is deployment %d and boots next\n", d.Node, d.Number)
+	return err
+}
+
+// printPackages shows what a transaction does to packages.
+func (s *session) printPackages(w io.Writer, p *trans.Plan) error {
+	t := report.NewTable("PACKAGE", "OLD", "NEW", "#DOWNLOAD")
+	for _, st := range p.Install {
+		old := ""
+		if st.Old != nil {
+			old = st.Old.Version
+		}
+		t.Row(st.Package.Name, old, st.Package.Version, report.Size(st.Download))
+	}
+	for _, rm := range p.Remove {
+		t.Row(rm.Package.Name, rm.Package.Version, "removed", "")
+	}
+	if err := t.Print(w, s.outStyle()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s to download, %s more on the disk\n", report.Size(p.Sizes.Download), report.Size(p.Sizes.Net))
+	return err
+}
