@@ -119,10 +119,13 @@ func (m *Machine) WaitAgent(ctx context.Context) (agent.Info, error) {
 	ctx, cancel := m.alive(ctx)
 	defer cancel()
 	info, err := m.agent.Connect(ctx)
-	if err != nil {
-		return info, m.failed("wait for the guest's agent", err)
+	if err == nil {
+		return info, nil
 	}
-	return info, nil
+	if ctx.Err() == nil && m.gone() {
+		err = fmt.Errorf("wait for the guest's agent: %w", ErrEnded)
+	}
+	return info, &GuestError{Err: err, Console: m.serial.lastLines(20)}
 }
 
 // WaitReboot waits until the agent of another boot than before's answers.
@@ -149,7 +152,11 @@ func (m *Machine) Exec(ctx context.Context, cmd agent.Command) (agent.Exit, erro
 	}
 	ctx, cancel := m.alive(ctx)
 	defer cancel()
-	return m.agent.Exec(ctx, cmd)
+	exit, err := m.agent.Exec(ctx, cmd)
+	if errors.Is(err, agent.ErrReset) && m.gone() {
+		err = fmt.Errorf("run %q in the guest: %w", cmd.Argv, ErrEnded)
+	}
+	return exit, err
 }
 
 // ExitError is a command of the guest's that ended with another code than 0.

@@ -161,7 +161,20 @@ func (m *Machine) launch(life context.Context, h *Host) error {
 		m.agent = agent.NewClient(m.conns[2], h.random)
 	}
 	m.qmp, err = newQMP(ctx, m.conns[0], m.event)
+	if err != nil && m.gone() {
+		return m.ended() // a disk that is not there, an option that is unknown
+	}
 	return err
+}
+
+// gone says whether QEMU has ended, where a socket that it closed hints at it.
+func (m *Machine) gone() bool {
+	select {
+	case <-m.proc.Done():
+		return true
+	case <-time.After(500 * time.Millisecond):
+		return false
+	}
 }
 
 // accept waits for QEMU's connection, or for its end.

@@ -21,7 +21,7 @@ const (
 	kvmDevice = "/dev/kvm"
 
 	// The probe takes 0.1 s under KVM that works and 0.2 s under TCG.
-	probeTimeout = 3 * time.Second
+	probeTimeout = 2 * time.Second
 
 	// probeOK is what QEMU exits with when the guest writes 0x10 to the
 	// isa-debug-exit device: value*2+1.
