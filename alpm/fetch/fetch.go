@@ -102,8 +102,10 @@ type Fetcher struct {
 	UserAgent string        // empty: "rastos"
 	Events    func(Event)   // called by one goroutine at a time; may be nil
 
-	eventMu sync.Mutex
-	hosts   hostTable
+	eventMu    sync.Mutex
+	hosts      hostTable
+	clientOnce sync.Once
+	made       http.Client
 }
 
 // Get has every request's file at its Dest when it returns nil. It tries all
@@ -211,23 +213,31 @@ func (f *Fetcher) agent() string {
 	return defaultAgent
 }
 
-// client returns the client to use. One without a redirect policy gets ours:
-// an https mirror must not send us on to plain http.
+// client returns the client to use, made once so that connections are kept. One
+// without a redirect policy gets ours: an https mirror must not send us on to
+// plain http.
 func (f *Fetcher) client() *http.Client {
-	var c http.Client
-	if f.Client != nil {
-		c = *f.Client
-	}
-	if c.CheckRedirect == nil {
-		c.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-			if len(via) >= 10 {
-				return errors.New("too many redirects")
-			}
-			if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-				return fmt.Errorf("redirects from https to %s", req.URL.Scheme)
-			}
-			return nil
+	f.clientOnce.Do(func() {
+		if f.Client != nil {
+			f.made = *f.Client
+		} else if transport, ok := http.DefaultTransport.(*http.Transport); ok {
+			transport = transport.Clone()
+			transport.MaxIdleConnsPerHost = f.parallel() // or all but two are made anew for each file
+			f.made.Transport = transport
 		}
+		if f.made.CheckRedirect == nil {
+			f.made.CheckRedirect = checkRedirect
+		}
+	})
+	return &f.made
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("too many redirects")
 	}
-	return &c
+	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return fmt.Errorf("the server sends us from https to %s", req.URL.Scheme)
+	}
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rastos/rastos/internal/schema"
 )
 
 // A UserError is a user of the manifest that cannot be made as written.
@@ -119,32 +121,5 @@ func nearest(name string, among []string) string {
 			return other
 		}
 	}
-	best, distance := "", len(name)/2+1
-	for _, candidate := range among {
-		if d := editDistance(name, candidate); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return schema.Nearest(name, among)
 }

@@ -137,7 +137,7 @@ func TestMistakes(t *testing.T) {
 		{Settings{Timezone: "berlin"}, "did you mean Europe/Berlin?"},
 		{Settings{Timezone: "zone.tab"}, ""},
 		{Settings{Timezone: "../../../etc/passwd"}, "write it like Europe/Berlin"},
-		{Settings{Timezone: "Europe"}, ""},
+		{Settings{Timezone: "Europe"}, "did you mean Europe/Berlin?"},
 		{Settings{Locale: "de_DE.UTF8x"}, "did you mean de_DE.UTF-8?"},
 		{Settings{Locale: "de DE\nX=1"}, "write it like de_DE.UTF-8"},
 		{Settings{Keymap: "de-latin"}, "did you mean de-latin1?"},

@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/rastos/rastos/internal/schema"
 )
 
 const zoneDir = "usr/share/zoneinfo"
@@ -69,39 +71,13 @@ func writeTimezone(root FS, s Settings) error {
 
 // didYouMean names the value that was most likely meant.
 func didYouMean(value string, among []string) string {
-	best, distance := "", max(len(value)/2, 3)
-	for _, candidate := range among {
-		// "berlin" means Europe/Berlin
+	for _, candidate := range among { // "berlin" means Europe/Berlin
 		if strings.EqualFold(path.Base(candidate), path.Base(value)) {
 			return "did you mean " + candidate + "?"
 		}
-		if d := editDistance(strings.ToLower(value), strings.ToLower(candidate)); d < distance {
-			best, distance = candidate, d
-		}
 	}
-	if best == "" {
-		return ""
+	if near := schema.Nearest(value, among); near != "" {
+		return "did you mean " + near + "?"
 	}
-	return "did you mean " + best + "?"
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -104,6 +104,26 @@ func TestHints(t *testing.T) {
 	}
 }
 
+func TestNeverStart(t *testing.T) {
+	units := tricky()
+	units["usr/lib/systemd/system/sysinit.target.wants/static.service"] = "-> ../static.service"
+	root, dir := newRoot(t, units)
+	if _, err := Enable(root, "plain", "two"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NeverStart(root, "plain", "static", "absent"); err != nil {
+		t.Fatal(err)
+	}
+	want := `evenmore.target.wants/two.service -> /usr/lib/systemd/system/two.service
+graphical.target.wants/two.service -> /usr/lib/systemd/system/two.service
+multi-user.target.wants/two.service -> /usr/lib/systemd/system/two.service
+network.target.requires/two.service -> /usr/lib/systemd/system/two.service
+static.service -> /dev/null`
+	if diff := cmp.Diff(want, links(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzInstall(f *testing.F) {
 	f.Add([]byte("[Install]\nWantedBy=a b \\\n c\nAlias=%p@%i.service\n;x\nAlso=\n"), "a@b.service")
 	f.Fuzz(func(t *testing.T, data []byte, name string) {

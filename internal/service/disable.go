@@ -171,6 +171,53 @@ func Mask(root FS, names ...string) ([]Change, error) {
 	return changes, nil
 }
 
+// NeverStart is Disable for units that are not to start at boot whatever their
+// packages say: one that a package itself links into a target, where Disable
+// has nothing to remove, is masked.
+func NeverStart(root FS, names ...string) ([]Change, error) {
+	changes, err := Disable(root, names...)
+	if err != nil {
+		return changes, err
+	}
+	for _, name := range names {
+		wanted, err := wantedByPackage(root, FullName(name))
+		if err != nil {
+			return changes, fmt.Errorf("disable %s: %w", name, err)
+		}
+		if !wanted {
+			continue
+		}
+		more, err := Mask(root, name)
+		changes = append(changes, more...)
+		if err != nil {
+			return changes, err
+		}
+	}
+	return changes, nil
+}
+
+// wantedByPackage tells whether a link outside etc starts the unit.
+func wantedByPackage(root FS, name string) (bool, error) {
+	for _, dir := range unitDirs[1:] {
+		entries, err := root.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, e := range entries {
+			switch path.Ext(e.Name()) {
+			case ".wants", ".requires", ".upholds":
+				if _, err := root.Lstat(dir + "/" + e.Name() + "/" + name); err == nil {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
+}
+
 // Unmask removes masks.
 func Unmask(root FS, names ...string) ([]Change, error) {
 	var changes []Change

@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/rastos/rastos/internal/schema"
 )
 
 // A Change is one link that was made or removed.
@@ -218,42 +220,12 @@ func makeLink(root FS, link, target string) (changed bool, err error) {
 // notFound names the unit that was most likely meant.
 func notFound(root FS, name string) error {
 	e := &Error{Unit: name, Reason: "there is no such unit", Advice: "a package that is not installed may bring it"}
-	distance := 2*(len(name)/3) + 2
-	for _, dir := range unitDirs {
-		entries, err := root.ReadDir(dir)
-		if err != nil {
-			continue
-		}
-		for _, entry := range entries {
-			d := 2 * editDistance(name, entry.Name())
-			if entry.Name()[0] != name[0] { // few mistype the first letter
-				d++
-			}
-			if d < distance && validName(entry.Name()) {
-				e.Advice, distance = "did you mean "+entry.Name()+"?", d
-			}
-		}
+	all, err := allUnits(root)
+	if err != nil {
+		return e // it is not there all the same
+	}
+	if near := schema.Nearest(name, all); near != "" {
+		e.Advice = "did you mean " + near + "?"
 	}
 	return e
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

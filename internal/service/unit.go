@@ -4,7 +4,8 @@
 // does not run.
 //
 // Implemented, for systemd: Enable, Disable, Mask, Unmask and Preset make the
-// links that systemctl --root would make ([Install] with Alias, WantedBy,
+// links that systemctl --root would make, and NeverStart what disable = true
+// means ([Install] with Alias, WantedBy,
 // RequiredBy, UpheldBy, Also, DefaultInstance; drop-ins; templates and their
 // instances; presets); Define writes a service of the manifest as a unit file.
 //

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package keyring
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rastos/rastos/internal/testkit"
+)
+
+// TestPacmanKey lets pacman-key make the keyring and pacman judge the package.
+func TestPacmanKey(t *testing.T) {
+	testkit.Integration(t)
+	testkit.NeedRoot(t)
+	pacmanKey, pacman := testkit.NeedTool(t, "pacman-key"), testkit.NeedTool(t, "pacman")
+	h := newHome(t, true)
+	run := func(args ...string) ([]byte, error) {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir = h.dir
+		return cmd.CombinedOutput()
+	}
+	must := func(args ...string) {
+		t.Helper()
+		if out, err := run(args...); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+	}
+	known, stranger := testSigner(t), testSigner(t)
+	for name, s := range map[string]*Signer{"known": known, "stranger": stranger} {
+		if err := os.WriteFile(filepath.Join(h.dir, name+".asc"), publicOf(t, s), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(pacmanKey, "--gpgdir", h.dir, "--init")
+	must(pacmanKey, "--gpgdir", h.dir, "-a", "known.asc", "stranger.asc")
+	must(pacmanKey, "--gpgdir", h.dir, "--lsign-key", known.Fingerprint())
+
+	for dir, content := range map[string]string{"pkg/usr/x": "x", "pkg/.PKGINFO": "pkgname = foo\npkgver = 1-1\npkgdesc = x\nurl = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\n",
+		"pacman.conf": "[options]\nArchitecture = auto\nLocalFileSigLevel = Required\n", "root/var/lib/pacman/x": ""} {
+		path := filepath.Join(h.dir, dir)
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archive := filepath.Join(h.dir, "foo-1-1-any.pkg.tar")
+	must("tar", "-C", filepath.Join(h.dir, "pkg"), "-cf", archive, ".PKGINFO", "usr")
+	packed, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		signer *Signer
+		good   bool
+	}{{known, true}, {stranger, false}} {
+		sig := signed(t, c.signer, packed)
+		if err := os.WriteFile(archive+".sig", sig, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out, pacmanErr := run(pacman, "--config", "pacman.conf", "--root", "root", "--dbpath", "root/var/lib/pacman", "--gpgdir", h.dir, "--noconfirm", "-Up", archive)
+		_, err := h.load().Verify(bytes.NewReader(packed), sig, Level{})
+		if (pacmanErr == nil) != c.good || (err == nil) != c.good {
+			t.Errorf("good=%v, pacman: %v\n%s\nours: %v", c.good, pacmanErr, out, err)
+		}
+	}
+}
