@@ -83,7 +83,9 @@ const dir = node.Folder + "/deploy"
 // Dir is one directory tree with the files of /etc in it. Names are relative,
 // "." is the tree itself; nothing follows a link out of it.
 type Dir interface {
+	// Walk visits everything below the top, directories before their contents.
 	Walk(visit func(name string, info fs.FileInfo) error) error
+	Lstat(name string) (fs.FileInfo, error)
 	ReadFile(name string) ([]byte, error)
 	Readlink(name string) (string, error)
 	Xattrs(name string) (map[string]string, error)

@@ -36,9 +36,13 @@ func (d plainDir) Walk(visit func(string, fs.FileInfo) error) error {
 		if err != nil {
 			return err
 		}
+		if name == "." {
+			return nil
+		}
 		return visit(name, info)
 	})
 }
+func (d plainDir) Lstat(name string) (fs.FileInfo, error)    { return os.Lstat(d.at(name)) }
 func (d plainDir) ReadFile(name string) ([]byte, error)      { return os.ReadFile(d.at(name)) }
 func (d plainDir) Readlink(name string) (string, error)      { return os.Readlink(d.at(name)) }
 func (d plainDir) Xattrs(string) (map[string]string, error)  { return nil, nil }

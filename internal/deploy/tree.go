@@ -21,7 +21,7 @@ func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // they are no configuration.
 func scan(d Dir) (etcmerge.Tree, error) {
 	t := etcmerge.Tree{}
-	err := d.Walk(func(name string, info fs.FileInfo) error {
+	visit := func(name string, info fs.FileInfo) error {
 		e := etcmerge.Entry{Type: info.Mode().Type(), Perm: info.Mode() & permBits}
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
 			e.UID, e.GID = int(st.Uid), int(st.Gid)
@@ -50,8 +50,15 @@ func scan(d Dir) (etcmerge.Tree, error) {
 		}
 		t[name] = e
 		return nil
-	})
-	return t, err
+	}
+	top, err := d.Lstat(".")
+	if err != nil {
+		return nil, err
+	}
+	if err := visit(".", top); err != nil {
+		return nil, err
+	}
+	return t, d.Walk(visit)
 }
 
 // apply makes the changes in out; content of Take comes from next.

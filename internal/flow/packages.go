@@ -108,13 +108,15 @@ func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
 // packageEvents shows what the engine does: one task for each stage, a line
 // for what a person should not miss.
 func packageEvents(sink report.Sink) trans.Events {
-	p := &packageSink{sink: sink, open: map[string]*report.Task{}}
+	p := &packageSink{sink: sink, open: map[string]*report.Task{}, loaded: map[string]int64{}}
 	return p.event
 }
 
 type packageSink struct {
-	sink report.Sink
-	open map[string]*report.Task
+	sink   report.Sink
+	open   map[string]*report.Task
+	loaded map[string]int64 // bytes of each file that is being downloaded
+	total  int64            // bytes of those that are done
 }
 
 // stages names the tasks that count packages.
@@ -133,11 +135,14 @@ func stage(k trans.EventKind) string {
 }
 
 func (p *packageSink) event(e trans.Event) {
+	if e.Kind == trans.EventInstall || e.Kind == trans.EventUpgrade || e.Kind == trans.EventCheck {
+		p.endDownload()
+	}
 	switch e.Kind {
 	case trans.EventSync:
 		p.count("database "+e.Name, e, report.Bytes, e.Finished, e.Text)
 	case trans.EventDownload:
-		p.count("download "+e.Name, e, report.Bytes, e.Finished, "")
+		p.download(e)
 	case trans.EventVerify, trans.EventRemove, trans.EventInstall, trans.EventUpgrade, trans.EventHook:
 		p.count(stage(e.Kind), e, report.Items, e.Total > 0 && e.Done >= e.Total && e.Finished, fmt.Sprint(e.Total))
 	case trans.EventOutput:
@@ -146,6 +151,35 @@ func (p *packageSink) event(e trans.Event) {
 		report.Warnf(p.sink, "%s: wrote %s", e.Name, e.Path)
 	case trans.EventWarning:
 		report.Warnf(p.sink, "%s", joinWords(e.Name, e.Path, e.Text))
+	}
+}
+
+// download sums all files up to one task, which ends when none is under way.
+func (p *packageSink) download(e trans.Event) {
+	const name = "download packages"
+	t, ok := p.open[name]
+	if !ok {
+		t = report.Begin(p.sink, name, 0, report.Bytes)
+		p.open[name] = t
+	}
+	p.loaded[e.Name] = e.Done
+	if e.Finished {
+		p.total += e.Done
+		delete(p.loaded, e.Name)
+	}
+	done := p.total
+	for _, n := range p.loaded {
+		done += n
+	}
+	t.Progress(done)
+}
+
+// endDownload closes the download's task once the next stage begins.
+func (p *packageSink) endDownload() {
+	const name = "download packages"
+	if t, ok := p.open[name]; ok {
+		t.End(nil, report.Size(p.total))
+		delete(p.open, name)
 	}
 }
 
