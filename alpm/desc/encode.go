@@ -35,7 +35,8 @@ func EncodeLocal(p *Package) ([]byte, error) {
 }
 
 // EncodeSync writes the desc file of a sync database entry as repo-add does,
-// which leaves extended data out though pacman would read it.
+// which leaves extended data out though pacman would read it, and writes numbers
+// even if they are 0.
 func EncodeSync(p *Package) ([]byte, error) {
 	w := &writer{file: "desc"}
 	w.checked("%FILENAME%", p.Filename, CheckFilename)
@@ -44,15 +45,15 @@ func EncodeSync(p *Package) ([]byte, error) {
 	w.checked("%VERSION%", p.Version, CheckVersion)
 	w.field("%DESC%", p.Description)
 	w.list("%GROUPS%", p.Groups)
-	w.number("%CSIZE%", p.CompressedSize)
-	w.number("%ISIZE%", p.InstalledSize)
+	w.anyNumber("%CSIZE%", p.CompressedSize)
+	w.anyNumber("%ISIZE%", p.InstalledSize)
 	w.field("%MD5SUM%", p.MD5)
 	w.field("%SHA256SUM%", p.SHA256)
 	w.field("%PGPSIG%", p.PGPSig)
 	w.field("%URL%", p.URL)
 	w.list("%LICENSE%", p.Licenses)
 	w.field("%ARCH%", p.Arch)
-	w.number("%BUILDDATE%", p.BuildDate)
+	w.anyNumber("%BUILDDATE%", p.BuildDate)
 	w.field("%PACKAGER%", p.Packager)
 	w.list("%REPLACES%", p.Replaces)
 	w.list("%CONFLICTS%", p.Conflicts)
@@ -129,12 +130,16 @@ func (w *writer) field(field, value string) {
 }
 
 func (w *writer) number(field string, n int64) {
+	if n != 0 {
+		w.anyNumber(field, n)
+	}
+}
+
+func (w *writer) anyNumber(field string, n int64) {
 	if n < 0 {
 		w.fail(field, strconv.FormatInt(n, 10), ErrNumber)
 	}
-	if n != 0 {
-		w.field(field, strconv.FormatInt(n, 10))
-	}
+	w.field(field, strconv.FormatInt(n, 10))
 }
 
 func (w *writer) list(field string, items []string) {

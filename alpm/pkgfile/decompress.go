@@ -3,12 +3,14 @@
 package pkgfile
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -26,37 +28,70 @@ const maxXZDictionary = 64 << 20
 // xz or bzip2, and as it is otherwise; names play no part. It decodes in the
 // calling goroutine, since packages are worth decoding side by side but not
 // inside. Close releases the decoder and leaves r open.
-func Decompress(r io.Reader) (io.ReadCloser, error) {
+func Decompress(r io.Reader) (io.ReadCloser, error) { return new(Decoders).Decompress(r) }
+
+// Decoders keeps decoders for the next archive: over many small packages, a
+// quarter of the processor time and nearly all garbage go into new ones. The
+// zero value is ready, and several goroutines may use it at once.
+type Decoders struct{ zstd sync.Pool }
+
+// NewReader is the function NewReader with decoders kept.
+func (d *Decoders) NewReader(r io.Reader, lim Limits) (*Reader, error) {
+	plain, err := d.Decompress(r)
+	if err != nil {
+		return nil, &Error{Err: err}
+	}
+	lim = lim.withDefaults()
+	raw := &meter{r: plain, left: lim.MaxSize}
+	return &Reader{plain: plain, raw: raw, tar: tar.NewReader(raw), lim: lim}, nil
+}
+
+// Decompress is the function Decompress with decoders kept.
+func (d *Decoders) Decompress(r io.Reader) (io.ReadCloser, error) {
 	src := &source{r: r}
 	br := bufio.NewReaderSize(src, 64<<10)
 	magic, err := br.Peek(6)
 	if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read the start of the archive: %w", err)
 	}
-	var (
-		d       io.Reader
-		release = io.NopCloser(nil)
-	)
+	err = nil // a short file is for those to judge who know what it should be
+	out := &decoder{src: src}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(magic):
-		var z *zstd.Decoder
-		if z, err = zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
-			d, release = z, z.IOReadCloser()
-		}
+		err = d.openZstd(out, br)
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		d, err = gzip.NewReader(br)
+		out.r, err = gzip.NewReader(br)
 	case bytes.HasPrefix(magic, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
-		d, err = xz.NewReader(br, maxXZDictionary)
+		out.r, err = xz.NewReader(br, maxXZDictionary)
 	case bytes.HasPrefix(magic, []byte("BZh")):
-		d = bzip2.NewReader(br)
+		out.r = bzip2.NewReader(br)
 	default:
-		return io.NopCloser(br), nil
+		out.r, out.plain = br, true
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the compressed stream's header: %w", src.classify(err))
 	}
-	return decoder{d, release, src}, nil
+	return out, nil
+}
+
+func (d *Decoders) openZstd(out *decoder, r io.Reader) error {
+	z, _ := d.zstd.Get().(*zstd.Decoder)
+	if z == nil {
+		var err error
+		if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
+			return err
+		}
+	}
+	if err := z.Reset(r); err != nil {
+		return err
+	}
+	out.r = z
+	out.release = func() {
+		_ = z.Reset(nil) // lets go of the reader; its error is that there is none
+		d.zstd.Put(z)
+	}
+	return nil
 }
 
 // isSkippable recognises the zstd frame that pzstd puts first.
@@ -94,15 +129,32 @@ func (s *source) classify(err error) error {
 }
 
 type decoder struct {
-	r io.Reader
-	io.Closer
-	src *source
+	r       io.Reader
+	src     *source
+	plain   bool // not compressed: errors are the file's
+	release func()
+	closed  bool
 }
 
-func (d decoder) Read(p []byte) (int, error) {
+var errClosed = errors.New("read from a closed archive")
+
+func (d *decoder) Read(p []byte) (int, error) {
+	if d.closed {
+		return 0, errClosed
+	}
 	n, err := d.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && !d.plain {
 		err = d.src.classify(err)
 	}
 	return n, err
+}
+
+func (d *decoder) Close() error {
+	if !d.closed {
+		d.closed = true // the decoder may be another's from here on
+		if d.release != nil {
+			d.release()
+		}
+	}
+	return nil
 }

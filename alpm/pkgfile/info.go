@@ -53,7 +53,12 @@ func named(path string, err error) error {
 
 // ReadInfo is LoadInfo for a stream.
 func ReadInfo(r io.Reader, lim Limits) (*desc.Package, error) {
-	rd, err := NewReader(r, lim)
+	return new(Decoders).ReadInfo(r, lim)
+}
+
+// ReadInfo is the function ReadInfo with decoders kept.
+func (d *Decoders) ReadInfo(r io.Reader, lim Limits) (*desc.Package, error) {
+	rd, err := d.NewReader(r, lim)
 	if err != nil {
 		return nil, err
 	}

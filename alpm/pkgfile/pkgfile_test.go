@@ -367,3 +367,39 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestDecodersAreKeptApart(t *testing.T) {
+	var d pkgfile.Decoders
+	one := writeSample(t, sampleInfo(), sampleEntries()[:1], pkgfile.WriterOptions{})
+	two := writeSample(t, sampleInfo(), sampleEntries(), pkgfile.WriterOptions{})
+	a, err := d.NewReader(bytes.NewReader(one), pkgfile.Limits{})
+	must(t, err)
+	_, err = a.Next()
+	must(t, err)
+	must(t, a.Close())
+	b, err := d.NewReader(bytes.NewReader(two), pkgfile.Limits{}) // has a's decoder
+	must(t, err)
+	if _, err := a.Next(); err == nil || err == io.EOF {
+		t.Errorf("a closed archive: %v", err)
+	}
+	must(t, a.Close())
+	c, err := d.NewReader(bytes.NewReader(one), pkgfile.Limits{}) // must not have b's
+	must(t, err)
+	for _, r := range []*pkgfile.Reader{c, b} {
+		for {
+			if _, err = r.Next(); err != nil {
+				break
+			}
+		}
+		if err != io.EOF {
+			t.Error(err)
+		}
+	}
+	// An archive that failed leaves a decoder that works.
+	if _, err := d.ReadInfo(bytes.NewReader(two[:len(two)/2]), pkgfile.Limits{}); !errors.Is(err, pkgfile.ErrTruncated) {
+		t.Error(err)
+	}
+	if _, err := d.ReadInfo(bytes.NewReader(two), pkgfile.Limits{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -57,15 +57,7 @@ type Reader struct {
 
 // NewReader starts reading the archive r. Its decoder is released at the end
 // of the archive or by Close.
-func NewReader(r io.Reader, lim Limits) (*Reader, error) {
-	plain, err := Decompress(r)
-	if err != nil {
-		return nil, &Error{Err: err}
-	}
-	lim = lim.withDefaults()
-	raw := &meter{r: plain, left: lim.MaxSize}
-	return &Reader{plain: plain, raw: raw, tar: tar.NewReader(raw), lim: lim}, nil
-}
+func NewReader(r io.Reader, lim Limits) (*Reader, error) { return new(Decoders).NewReader(r, lim) }
 
 // Close releases the decoder before the end was reached. It may be called
 // more than once.
@@ -76,7 +68,7 @@ func (r *Reader) Close() error {
 	plain := r.plain
 	r.plain = nil
 	if r.err == nil {
-		r.err = errors.New("read from a closed archive")
+		r.err = errClosed
 	}
 	return plain.Close()
 }

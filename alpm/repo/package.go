@@ -39,6 +39,7 @@ func readPackages(ctx context.Context, paths []string, opt Options) ([]*newEntry
 		workers = 2
 	}
 	entries := make([]*newEntry, len(paths))
+	decoders := new(pkgfile.Decoders)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for i, path := range paths {
@@ -46,7 +47,7 @@ func readPackages(ctx context.Context, paths []string, opt Options) ([]*newEntry
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			e, err := readPackage(path, opt)
+			e, err := readPackage(decoders, path, opt)
 			entries[i] = e
 			return err
 		})
@@ -55,7 +56,7 @@ func readPackages(ctx context.Context, paths []string, opt Options) ([]*newEntry
 }
 
 // readPackage reads an archive once, for its checksums and its content.
-func readPackage(path string, opt Options) (*newEntry, error) {
+func readPackage(decoders *pkgfile.Decoders, path string, opt Options) (*newEntry, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open package: %w", err)
@@ -68,7 +69,7 @@ func readPackage(path string, opt Options) (*newEntry, error) {
 	}
 	size := &counter{}
 	tee := io.TeeReader(f, io.MultiWriter(append(sums, size)...))
-	p, err := pkgfile.ReadInfo(tee, pkgfile.Limits{})
+	p, err := decoders.ReadInfo(tee, pkgfile.Limits{})
 	if err != nil {
 		var e *pkgfile.Error
 		if errors.As(err, &e) {

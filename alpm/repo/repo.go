@@ -8,7 +8,8 @@
 // Entries that stay keep every byte of their records. New databases appear by
 // rename, the ones before are kept as ".old", and the lock file is repo-add's.
 // Databases are written with gzip, zstd or not packed (.tar.gz, .tar.zst,
-// .tar) and read in any form. Deltas are not implemented. Signing, and
+// .tar) and read in any form. Paths stand in file lists as they are, where
+// repo-add 6 doubles backslashes and escapes letters beyond ASCII. Deltas are not implemented. Signing, and
 // verifying the signatures of packages, is the caller's.
 package repo
 

@@ -66,9 +66,7 @@ func (b *builder) read(s *scanner) error {
 // splitPath takes "acl-2.3.1-2/desc" apart. What has another depth is no
 // record, and what could lead elsewhere is refused.
 func splitPath(path string) (dir, file string, err error) {
-	if strings.HasPrefix(path, "./") {
-		path = path[2:]
-	}
+	path = strings.TrimPrefix(path, "./")
 	slash := strings.IndexByte(path, '/')
 	if slash == 0 || path == ".." || strings.HasPrefix(path, "../") {
 		return "", "", desc.ErrPath
