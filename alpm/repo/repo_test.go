@@ -34,7 +34,7 @@ func must(t *testing.T, err error) {
 }
 
 // makePackage writes a small package into dir and returns its path.
-func makePackage(t *testing.T, dir, name, version string) string {
+func makePackage(t *testing.T, dir, name, version string, more ...func(*desc.Package)) string {
 	t.Helper()
 	info := &desc.Package{
 		Name: name, Base: name + "-base", Version: version, Description: "The  package\t" + name + " with  blanks",
@@ -44,6 +44,9 @@ func makePackage(t *testing.T, dir, name, version string) string {
 		MakeDepends: []string{"make"}, CheckDepends: []string{"check"},
 		Conflicts: []string{name + "-git"}, Provides: []string{"virtual=1:2"}, Replaces: []string{"old-" + name},
 		Backup: []desc.Backup{{Path: "etc/" + name + ".conf"}},
+	}
+	for _, f := range more {
+		f(info)
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s-%s-any.pkg.tar.zst", name, version))
 	f, err := os.Create(path)
