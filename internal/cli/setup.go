@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/rastos/rastos/internal/config"
+	"github.com/rastos/rastos/internal/report"
 )
 
 // setUp runs before every verb, when the flags are known: it loads the
@@ -30,9 +31,19 @@ func (s *session) setUp() error {
 func (s *session) newLog() *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.logLevel()}
 	if s.config.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(s.Stderr, options))
+		return slog.New(slog.NewJSONHandler(logWriter{s}, options))
 	}
-	return slog.New(slog.NewTextHandler(s.Stderr, options))
+	return slog.New(slog.NewTextHandler(logWriter{s}, options))
+}
+
+// logWriter writes to standard error, through the bars while there are any.
+type logWriter struct{ s *session }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	if t, ok := w.s.renderer.(*report.Terminal); ok {
+		return t.Write(p)
+	}
+	return w.s.Stderr.Write(p)
 }
 
 // logLevel is what the settings say; -v asks for at least information, -vv

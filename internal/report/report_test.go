@@ -107,10 +107,12 @@ func TestTerminalDrawsBarsAndLines(t *testing.T) {
 	c.move(2 * time.Second)
 	task.End(nil, "7 files")
 	Begin(term, "never closed", 0, Items)
+	fmt.Fprintln(term, "a log line")
 	if err := term.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before any bar\n", "4.0 MiB / 4.0 MiB", "100 %", "✓ download: 7 files (2.0 s)"} {
+	fmt.Fprintln(term, "a late log line")
+	for _, want := range []string{"before any bar\n", "4.0 MiB / 4.0 MiB", "100 %", "✓ download: 7 files (2.0 s)", "a log line\n", "a late log line\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing from %q", want, out.String())
 		}

@@ -16,6 +16,7 @@ import (
 // terminals only: New chooses it when the output is one.
 type Terminal struct {
 	mu     sync.Mutex
+	w      io.Writer
 	bars   *mpb.Progress
 	style  Style
 	now    func() time.Time
@@ -35,7 +36,7 @@ func NewTerminal(w io.Writer, style Style, now func() time.Time, opts ...mpb.Con
 	opts = append([]mpb.ContainerOption{
 		mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100 * time.Millisecond),
 	}, opts...)
-	return &Terminal{bars: mpb.New(opts...), style: style, now: now, tasks: map[string]*bar{}}
+	return &Terminal{w: w, bars: mpb.New(opts...), style: style, now: now, tasks: map[string]*bar{}}
 }
 
 // Emit draws one event.
@@ -72,6 +73,17 @@ func (t *Terminal) Emit(e Event) {
 	case Note:
 		t.line("%s", e.Message)
 	}
+}
+
+// Write puts whole lines above the bars: the log goes through here, so that it
+// and the bars do not tear each other apart.
+func (t *Terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return t.w.Write(p)
+	}
+	return t.bars.Write(p)
 }
 
 // Close takes the remaining bars away and waits until all is drawn.
