@@ -136,7 +136,10 @@ func check(t *testing.T, err error) {
 func makeInitrd(t *testing.T, k testkit.KernelTree, init []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	m, err := boot.WriteInitramfs(&b, boot.InitramfsSpec{Init: init, Release: k.Version, Modules: os.DirFS(k.Modules)})
+	m, err := boot.WriteInitramfs(&b, boot.InitramfsSpec{
+		Init: init, Release: k.Version, Modules: os.DirFS(k.Modules),
+		Wanted: append(boot.DefaultModules(), "efivarfs"), // the test's nodes have no modprobe
+	})
 	check(t, err)
 	t.Logf("initramfs: %d KiB, %d modules", m.Size>>10, len(m.Modules))
 	return b.Bytes()

@@ -56,14 +56,11 @@ type InitramfsManifest struct {
 	SHA256  string
 }
 
-// DefaultModules are loaded always: the file systems, what they check sums
-// with, and what a root disk of any kind may be stacked on.
+// DefaultModules are loaded always: the file system of nodes, and what it
+// checks sums with. All other file systems wait for the node, which has its
+// modules and modprobe: each module costs time at every boot.
 func DefaultModules() []string {
-	return []string{
-		"crc32c_intel", "crc32c_generic", "xxhash_generic", "sha256_generic", "blake2b_generic",
-		"btrfs", "overlay", "loop",
-		"vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "efivarfs",
-	}
+	return []string{"crc32c_intel", "crc32c_generic", "xxhash_generic", "sha256_generic", "blake2b_generic", "btrfs"}
 }
 
 // DefaultHardware are drivers of disks, of what disks hang on, of keyboards

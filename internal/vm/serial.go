@@ -130,7 +130,8 @@ func (s *serial) detach() {
 
 // Console puts the guest's serial console on a terminal until the person types
 // Escape, the machine ends or ctx does. If in is a terminal it is in raw mode
-// meanwhile. One read of in may still be under way when Console returns.
+// meanwhile; nil is no keyboard. One read of in may still be under way when
+// Console returns.
 func (m *Machine) Console(ctx context.Context, in io.Reader, out io.Writer) error {
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		old, err := term.MakeRaw(int(f.Fd()))
@@ -144,6 +145,9 @@ func (m *Machine) Console(ctx context.Context, in io.Reader, out io.Writer) erro
 	}
 	defer m.serial.detach()
 	typed := make(chan error, 1)
+	if in == nil {
+		in = strings.NewReader("")
+	}
 	go func() { typed <- m.serial.typeFrom(in) }()
 	select {
 	case err := <-typed:
