@@ -60,44 +60,103 @@ func Convert(ctx context.Context, src io.ReaderAt, size int64, dst *os.File, o O
 	return nil
 }
 
-// chunk is one stretch of the disk; seq is its place in the order in which
-// chunks get room in the file.
-type chunk struct {
-	seq        int
+// job is one stretch of the disk on its way: read and packed by a worker, then
+// given its place and written, in the order of the disk. Jobs are used again.
+type job struct {
 	start, end int64
+	buf        []byte
+	batch      batch
+	err        error
+	ready      chan struct{}
 }
 
-// copyChunks hands the chunks that hold data to the workers.
+// copyChunks reads and packs in parallel and writes in order. A few jobs more
+// than workers are on their way, so that a slow one does not stop the others.
 func copyChunks(ctx context.Context, src io.ReaderAt, size int64, w *writer, o Options) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	work := make(chan chunk)
+	n := 3 * o.Workers
+	free, work, order := make(chan *job, n), make(chan *job), make(chan *job, n)
+	for range n {
+		free <- &job{ready: make(chan struct{}, 1)}
+	}
 	var wg sync.WaitGroup
 	for range o.Workers {
+		p, err := newPacker(w.o.Compression, w.h.ClusterSize())
+		if err != nil {
+			close(work)
+			return err
+		}
 		wg.Go(func() {
-			if err := w.work(ctx, src, work); err != nil {
-				cancel(err)
-				w.turns.abandon()
+			for j := range work {
+				j.err = j.read(ctx, src, w.h.ClusterBits, p)
+				j.ready <- struct{}{}
 			}
 		})
 	}
-	seq := 0
+	wg.Go(func() {
+		for j := range order {
+			<-j.ready
+			if err := w.write(ctx, j); err != nil {
+				cancel(err)
+			}
+			free <- j
+		}
+	})
 	err := eachChunk(src, size, func(start, end int64) error {
 		select {
-		case work <- chunk{seq, start, end}:
-			seq++
+		case j := <-free:
+			j.start, j.end = start, end
+			order <- j
+			work <- j
 			return nil
 		case <-ctx.Done():
-			w.turns.abandon()
 			return context.Cause(ctx)
 		}
 	})
 	close(work)
+	close(order)
 	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	return err
+}
+
+// read reads the stretch and packs what is not zero.
+func (j *job) read(ctx context.Context, src io.ReaderAt, clusterBits int, p packer) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if j.buf == nil {
+		j.buf = make([]byte, chunkSize)
+	}
+	size := int(j.end - j.start)
+	if err := readFull(src, j.buf[:size], j.start); err != nil {
+		return fmt.Errorf("read the disk at %d: %w", j.start, err)
+	}
+	// The last cluster of the disk is filled up with zeros.
+	whole := (size + 1<<clusterBits - 1) >> clusterBits << clusterBits
+	clear(j.buf[size:whole])
+	return j.batch.fill(j.buf[:whole], j.start, clusterBits, p)
+}
+
+// write gives what a job found its place in the file.
+func (w *writer) write(ctx context.Context, j *job) error {
+	if j.err != nil {
+		return j.err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	w.place(&j.batch)
+	if err := j.batch.write(w.dst); err != nil {
+		return err
+	}
+	if w.o.Progress != nil {
+		w.o.Progress(j.end)
+	}
+	return nil
 }
 
 // eachChunk calls fn for the chunks of the disk that are not holes, in order.
@@ -144,76 +203,6 @@ func nextData(src io.ReaderAt, size int64) func(int64) (int64, int64, bool, erro
 		}
 	}
 	return all
-}
-
-// turns lets chunks pass one after the other, in their order.
-type turns struct {
-	mu   sync.Mutex
-	cond *sync.Cond
-	next int
-	gone bool
-}
-
-func newTurns() *turns {
-	t := &turns{}
-	t.cond = sync.NewCond(&t.mu)
-	return t
-}
-
-// take waits for the turn of seq and runs fn in it; false when the work was
-// abandoned.
-func (t *turns) take(seq int, fn func()) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for t.next != seq && !t.gone {
-		t.cond.Wait()
-	}
-	if t.gone {
-		return false
-	}
-	fn()
-	t.next++
-	t.cond.Broadcast()
-	return true
-}
-
-func (t *turns) abandon() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gone = true
-	t.cond.Broadcast()
-}
-
-// work does chunks until there are no more.
-func (w *writer) work(ctx context.Context, src io.ReaderAt, work <-chan chunk) error {
-	p, err := newPacker(w.o.Compression, w.h.ClusterSize())
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, chunkSize)
-	var b batch
-	for c := range work {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		part := buf[:c.end-c.start]
-		if err := readFull(src, part, c.start); err != nil {
-			return fmt.Errorf("read the disk at %d: %w", c.start, err)
-		}
-		// The last cluster is filled up with zeros.
-		padded := buf[:(int64(len(part))+w.h.ClusterSize()-1)/w.h.ClusterSize()*w.h.ClusterSize()]
-		clear(padded[len(part):])
-		if err := b.fill(padded, c.start, w.h.ClusterBits, p); err != nil {
-			return err
-		}
-		if !w.turns.take(c.seq, func() { w.place(&b, c.end) }) {
-			return context.Cause(ctx)
-		}
-		if err := b.write(w.dst); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readFull reads all of p; what lies past the end of the source reads as zeros.

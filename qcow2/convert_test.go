@@ -82,12 +82,12 @@ func convert(t testing.TB, raw string, o qcow2.Options) string {
 }
 
 func TestQemuFindsNoFaultAndTheSameDisk(t *testing.T) {
-	for _, size := range []int64{30 << 20, 30<<20 + 512*77, 4096, 512, 0} {
+	for _, size := range []int64{24<<20 + 512*77, 1 << 20, 512, 0} {
 		raw := disk(t, size)
 		for _, c := range []qcow2.Compression{qcow2.None, qcow2.Deflate, qcow2.Zstd} {
 			for _, bits := range []int{9, 12, 16, 21} {
-				if bits == 9 && size > 1<<20 && c == qcow2.Deflate {
-					continue // sixty thousand clusters, one deflate each
+				if bits == 9 && size > 1<<20 && c != qcow2.None {
+					continue // fifty thousand frames
 				}
 				t.Run(fmt.Sprintf("%d bytes, %v, 2^%d", size, c, bits), func(t *testing.T) {
 					path := convert(t, raw, qcow2.Options{ClusterBits: bits, Compression: c})

@@ -241,6 +241,9 @@ func (im *Image) unpacker() (*unpacker, error) {
 // NextData finds the next range of the disk at or after off, in whole clusters,
 // that is not known to be zeros; ok is false when there is none.
 func (im *Image) NextData(off int64) (start, end int64, ok bool, err error) {
+	if off < 0 || off >= im.Size {
+		return 0, 0, false, nil
+	}
 	cs := im.ClusterSize()
 	start = -1
 	for c := off / cs; c*cs < im.Size; c++ {

@@ -13,12 +13,10 @@ import (
 // writer lays a new image out: header, first-level table, data in the order of
 // the disk, then second-level tables, refcount table and refcount blocks.
 type writer struct {
-	dst   *os.File
-	o     Options
-	h     Header
-	turns *turns
+	dst *os.File
+	o   Options
+	h   Header
 
-	// What follows is changed by the chunk whose turn it is.
 	next   int64            // first cluster of the file that is not in use
 	refs   []uint16         // of the clusters of the file
 	l2     map[int64][]byte // second-level tables by index
@@ -26,7 +24,7 @@ type writer struct {
 }
 
 func newWriter(dst *os.File, size int64, o Options) (*writer, error) {
-	w := &writer{dst: dst, o: o, turns: newTurns(), l2: map[int64][]byte{}}
+	w := &writer{dst: dst, o: o, l2: map[int64][]byte{}}
 	w.h = Header{Version: 3, ClusterBits: o.ClusterBits, Size: size, Compression: o.Compression, refcountOrder: 4}
 	need := w.h.l1Need()
 	if need*8 > maxL1Bytes {
@@ -109,9 +107,9 @@ func isZero(b []byte) bool {
 	return bytes.Equal(b[8:], b[:len(b)-8])
 }
 
-// place gives each piece of a batch its place in the file. It runs in the
-// chunk's turn, so that places follow the order of the disk.
-func (w *writer) place(b *batch, done int64) {
+// place gives each piece of a batch its place in the file. It is called in the
+// order of the disk.
+func (w *writer) place(b *batch) {
 	for i := range b.pieces {
 		p := &b.pieces[i]
 		if p.packed {
@@ -120,9 +118,6 @@ func (w *writer) place(b *batch, done int64) {
 		}
 		p.offset = w.take(1)
 		w.setEntry(p.cluster, uint64(p.offset)|flagCopied)
-	}
-	if w.o.Progress != nil {
-		w.o.Progress(done)
 	}
 }
 
