@@ -6,7 +6,10 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 FUZZTIME ?= 10s
 LDFLAGS   = -s -w -X main.version=$(VERSION)
-GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+
+# git refuses to describe a checkout of another user, and go then to build it.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages figures \
