@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ func sampleInfo() *desc.Package {
 	}
 }
 
+// netRaw is cap_net_raw=ep as the kernel keeps it.
+const netRaw = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 type entry struct {
 	h    tar.Header
 	data string
@@ -39,6 +43,8 @@ func sampleEntries() []entry {
 	return []entry{
 		{h: tar.Header{Typeflag: tar.TypeDir, Name: "usr/", Mode: 0o755}},
 		{h: tar.Header{Typeflag: tar.TypeReg, Name: "usr/bin/tool", Mode: 0o4755}, data: "#!/bin/sh\nexit 0\n"},
+		{h: tar.Header{Typeflag: tar.TypeReg, Name: "usr/bin/ping", Mode: 0o755,
+			PAXRecords: map[string]string{"SCHILY.xattr.security.capability": netRaw}}, data: "ping\n"},
 		{h: tar.Header{Typeflag: tar.TypeLink, Name: "usr/bin/another", Linkname: "usr/bin/tool"}},
 		{h: tar.Header{Typeflag: tar.TypeSymlink, Name: "usr/bin/alias", Linkname: "tool"}},
 		{h: tar.Header{Typeflag: tar.TypeReg, Name: "etc/sample.conf", Mode: 0o640, Gid: 7, Gname: "lp"}, data: "key = value\n"},
@@ -120,6 +126,11 @@ func TestRealPacmanTakesOurPackage(t *testing.T) {
 			}
 			if !os.SameFile(a, b) {
 				t.Error("the hard link was installed as a file of its own")
+			}
+			value := make([]byte, 64)
+			n, err := syscall.Getxattr(filepath.Join(root, "usr/bin/ping"), "security.capability", value)
+			if err != nil || string(value[:n]) != netRaw {
+				t.Errorf("capabilities: %q, %v", value[:max(n, 0)], err)
 			}
 			if b.Mode()&os.ModeSetuid == 0 {
 				t.Errorf("setuid was lost: mode %v", b.Mode())

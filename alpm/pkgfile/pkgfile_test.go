@@ -55,7 +55,7 @@ func readAll(data []byte, lim pkgfile.Limits) (map[string]tar.Header, map[string
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	entries := append(sampleEntries(),
 		entry{h: tar.Header{Typeflag: tar.TypeReg, Name: "usr/bin/ping", Mode: 0o755,
-			PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\xff", "LIBARCHIVE.x": "dropped"}}, data: "ping"},
+			PAXRecords: map[string]string{"SCHILY.xattr.security.capability": netRaw, "LIBARCHIVE.x": "dropped"}}, data: "ping"},
 		entry{h: tar.Header{Typeflag: tar.TypeFifo, Name: "var/fifo", Mode: 0o600}},
 		entry{h: tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/" + strings.Repeat("long/", 60) + "name", Mode: 0o644}, data: "deep"},
 	)
@@ -97,7 +97,7 @@ zzz = last
 	if h := headers["usr/bin/tool"]; h.Typeflag != tar.TypeLink || h.Linkname != "usr/bin/another" {
 		t.Errorf("second of two hard links: %+v", h)
 	}
-	if h := headers["usr/bin/ping"]; h.PAXRecords["SCHILY.xattr.security.capability"] != "\x01\x00\x00\x02\x00\xff" || len(h.PAXRecords) != 1 {
+	if h := headers["usr/bin/ping"]; h.PAXRecords["SCHILY.xattr.security.capability"] != netRaw || len(h.PAXRecords) != 1 {
 		t.Errorf("extended attributes: %q", h.PAXRecords)
 	}
 	if h := headers["var/lib/"]; h.Typeflag != tar.TypeDir || h.Mode != 0o755 {
@@ -340,7 +340,7 @@ func TestLoadInfo(t *testing.T) {
 	if p.Name != "sample" || p.Filename != filepath.Base(path) || p.CompressedSize != int64(len(data)) {
 		t.Errorf("%+v", p)
 	}
-	want := []string{"etc/", "etc/sample.conf", "usr/", "usr/bin/", "usr/bin/alias", "usr/bin/another", "usr/bin/tool",
+	want := []string{"etc/", "etc/sample.conf", "usr/", "usr/bin/", "usr/bin/alias", "usr/bin/another", "usr/bin/ping", "usr/bin/tool",
 		"usr/share/", "usr/share/sample/", "usr/share/sample/empty", "usr/share/sample/with space #1=[ü]", "var/", "var/lib/", "var/lib/sample/"}
 	if diff := cmp.Diff(want, p.Files); diff != "" {
 		t.Error(diff)

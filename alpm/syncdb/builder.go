@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -127,7 +127,7 @@ func (b *builder) finish() (*DB, error) {
 		}
 		db.Packages = append(db.Packages, e.p)
 	}
-	sort.Slice(db.Packages, func(i, j int) bool { return db.Packages[i].Name < db.Packages[j].Name })
+	slices.SortFunc(db.Packages, func(a, b *desc.Package) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(db.Packages); i++ {
 		if p := db.Packages[i]; p.Name == db.Packages[i-1].Name {
 			return nil, b.placed(p.Entry(), &desc.Error{File: "desc", Err: ErrDuplicate})
