@@ -65,7 +65,7 @@ func (a *archive) openVerified() (*os.File, error) {
 }
 
 // readHeads reads the heads of all archives of a plan.
-func readHeads(env *Env, plan *Plan) ([]*archive, error) {
+func readHeads(env *Env, plan *Plan, decoders *pkgfile.Decoders) ([]*archive, error) {
 	out := make([]*archive, len(plan.Install))
 	var g errgroup.Group
 	g.SetLimit(env.workers())
@@ -74,7 +74,7 @@ func readHeads(env *Env, plan *Plan) ([]*archive, error) {
 			st := &plan.Install[i]
 			path := archivePath(env, st)
 			a := &archive{step: st, path: path, proof: plan.proven[path]}
-			if err := a.read(); err != nil {
+			if err := a.read(decoders); err != nil {
 				return fmt.Errorf("read %s: %w", st.Package.Entry(), err)
 			}
 			out[i] = a
@@ -84,13 +84,13 @@ func readHeads(env *Env, plan *Plan) ([]*archive, error) {
 	return out, g.Wait()
 }
 
-func (a *archive) read() error {
+func (a *archive) read(decoders *pkgfile.Decoders) error {
 	f, err := a.openVerified()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r, err := pkgfile.NewReader(f, pkgfile.Limits{})
+	r, err := decoders.NewReader(f, pkgfile.Limits{})
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type lack struct {
 	archive   bool
 	signature bool
 	url       string // the mirror that gave the archive
+	summed    bool   // the fetcher compared the archive with its sha256
 }
 
 // look verifies what the cache has and returns what it has not. Archives that
@@ -64,7 +65,7 @@ func (d *downloader) look(ctx context.Context) ([]*lack, error) {
 	g.SetLimit(d.env.workers())
 	for i, st := range todo {
 		g.Go(func() error {
-			p, err := prove(gctx, d.env, st)
+			p, err := prove(gctx, d.env, st, false)
 			if err == nil {
 				proofs[i] = p
 				d.verified(st, count.Add(1), len(todo))
@@ -182,7 +183,7 @@ func (d *downloader) fetchArchives(ctx context.Context, lacks []*lack) error {
 	}
 	results, err := d.env.fetcher(d.progress).Fetch(ctx, reqs)
 	for i, res := range results {
-		of[i].url = res.URL
+		of[i].url, of[i].summed = res.URL, err == nil && of[i].step.Package.SHA256 != ""
 	}
 	return err
 }
@@ -209,7 +210,7 @@ func (d *downloader) verifyFetched(ctx context.Context, lacks []*lack) error {
 	g.SetLimit(d.env.workers())
 	for i, l := range lacks {
 		g.Go(func() (err error) {
-			if proofs[i], err = prove(gctx, d.env, l.step); err != nil {
+			if proofs[i], err = prove(gctx, d.env, l.step, l.summed); err != nil {
 				return err
 			}
 			d.verified(l.step, count.Add(1), len(lacks))

@@ -80,7 +80,7 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		return extract.Result{}, err
 	}
 	defer f.Close()
-	src, err := pkgfile.NewReader(f, pkgfile.Limits{})
+	src, err := r.decoders.NewReader(f, pkgfile.Limits{})
 	if err != nil {
 		return extract.Result{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/scriptlet"
 )
 
@@ -64,6 +65,7 @@ type runner struct {
 	tree     *tree
 	root     *extract.Root
 	archives []*archive
+	decoders pkgfile.Decoders
 	old      map[string]*desc.Package // installed versions of what is upgraded
 	check    *fileCheck
 	change   hook.Change
@@ -96,7 +98,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	if err := Download(ctx, *r.env, r.plan, r.tell); err != nil {
 		return err
 	}
-	if r.archives, err = readHeads(r.env, r.plan); err != nil {
+	if r.archives, err = readHeads(r.env, r.plan, &r.decoders); err != nil {
 		return err
 	}
 	if err := r.loadLists(); err != nil {
