@@ -230,6 +230,8 @@ func TestWhatIsNoSubvolume(t *testing.T) {
 	if err := btrfs.Delete(link); err == nil {
 		t.Error("a link to a subvolume was deleted as one")
 	}
+	must(t, btrfs.Create(filepath.Join(link, "below")))
+	must(t, btrfs.Delete(filepath.Join(link, "below"))) // through a link is fine
 	if _, err := btrfs.Info(dir); !errors.Is(err, btrfs.ErrNotSubvolume) {
 		t.Errorf("info of a directory: %v", err)
 	}

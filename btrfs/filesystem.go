@@ -18,14 +18,15 @@ type Filesystem struct {
 }
 
 type fsInfoArgs struct {
-	maxID, devices                       uint64
-	fsid                                 UUID
-	nodeSize, sectorSize, cloneAlignment uint32
-	csumType, csumSize                   uint16
-	flags                                uint64
-	generation                           uint64
-	metadataUUID                         UUID
-	reserved                             [944]byte
+	maxID, devices       uint64
+	fsid                 UUID
+	nodeSize, sectorSize uint32
+	_                    uint32 // clone alignment
+	_, _                 uint16 // checksum type and size
+	flags                uint64
+	generation           uint64
+	_                    UUID // of the metadata
+	_                    [944]byte
 }
 
 // FSInfo describes the file system that holds path.
@@ -142,10 +143,12 @@ type Use struct {
 }
 
 type devInfoArgs struct {
-	devID, uuidLow, uuidHigh uint64
-	used, total              uint64
-	unused                   [379]uint64
-	path                     [1024]byte
+	devID uint64
+	_     UUID
+	_     uint64 // used
+	total uint64
+	_     [379]uint64
+	_     [1024]byte // path
 }
 
 // Usage adds up the room of the file system that holds path.

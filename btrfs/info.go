@@ -78,15 +78,15 @@ type subvolInfoArgs struct {
 	uuid         UUID
 	parentUUID   UUID
 	receivedUUID UUID
-	ctransid     uint64
+	_            uint64 // ctransid
 	otransid     uint64
-	stransid     uint64
-	rtransid     uint64
+	_            uint64 // stransid
+	_            uint64 // rtransid
 	ctime        timespec
 	otime        timespec
 	stime        timespec
 	rtime        timespec
-	reserved     [8]uint64
+	_            [8]uint64
 }
 
 // Info describes the subvolume whose root is path; any other directory is

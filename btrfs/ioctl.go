@@ -109,10 +109,11 @@ func rawIoctl(f *os.File, req uintptr, arg unsafe.Pointer) error {
 	return nil
 }
 
-// open opens a directory of a btrfs file system. It never follows a link in
-// the last component: a link to a subvolume is not the subvolume.
-func open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// open opens a directory of a btrfs file system.
+func open(path string) (*os.File, error) { return openWith(path, 0) }
+
+func openWith(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
 	if err != nil {
 		return nil, bare(err)
 	}
@@ -128,9 +129,10 @@ func open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// openSubvolume also demands that path is the root of a subvolume.
+// openSubvolume also demands that path is the root of a subvolume, and not a
+// link to one: whoever deletes a link does not mean what it points to.
 func openSubvolume(path string) (*os.File, error) {
-	f, err := open(path)
+	f, err := openWith(path, unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ type searchKey struct {
 	treeID                   uint64
 	minObjectID, maxObjectID uint64
 	minOffset, maxOffset     uint64
-	minTransID, maxTransID   uint64
+	_, maxTransID            uint64 // the first is the least transaction
 	minType, maxType         uint32
 	items                    uint32
 	_                        uint32

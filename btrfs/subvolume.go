@@ -13,16 +13,16 @@ import (
 )
 
 type volArgs struct {
-	fd   int64
+	_    int64
 	name [4088]byte
 }
 
 type volArgsV2 struct {
-	fd      int64
-	transid uint64
-	flags   uint64
-	unused  [4]uint64
-	name    [4040]byte
+	fd    int64
+	_     uint64 // transid
+	flags uint64
+	_     [4]uint64
+	name  [4040]byte
 }
 
 // maxName is BTRFS_VOL_NAME_MAX.

@@ -29,12 +29,16 @@ func chmod(dir *os.File, base string, mode fs.FileMode) error {
 	if !errors.Is(err, unix.EOPNOTSUPP) {
 		return err
 	}
-	// A link, or a kernel before 6.6, which has no fchmodat2.
+	return chmodViaProc(dir, base, unixPerm(mode)) // a link, or a kernel before 6.6
+}
+
+// chmodViaProc does without fchmodat2.
+func chmodViaProc(dir *os.File, base string, perm uint32) error {
 	return viaProc(dir, base, func(path string, link bool) error {
 		if link {
 			return unix.EOPNOTSUPP
 		}
-		return unix.Chmod(path, unixPerm(mode))
+		return unix.Chmod(path, perm)
 	})
 }
 
