@@ -31,36 +31,50 @@ var ErrFormat = errors.New("not a Debian binary package")
 type Archive struct {
 	Built time.Time // of the package, from the first member's header
 
-	path          string
-	file          *os.File
+	name          string
+	source        io.ReaderAt
 	control, data *io.SectionReader
 }
 
-// Open finds the members of the package at a path.
+// Open opens the package at a path.
 func Open(name string) (*Archive, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("open package: %w", err)
 	}
-	a := &Archive{path: name, file: f}
-	if err := a.scan(); err != nil {
+	a, err := New(f, name)
+	if err != nil {
 		_ = f.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// New finds the members of a package; the name is for errors.
+func New(source io.ReaderAt, name string) (*Archive, error) {
+	a := &Archive{name: name, source: source}
+	if err := a.scan(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return a, nil
 }
 
-// Close closes the file.
-func (a *Archive) Close() error { return a.file.Close() }
+// Close closes what Open has opened.
+func (a *Archive) Close() error {
+	if c, ok := a.source.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
 
 func (a *Archive) scan() error {
 	magic := make([]byte, len(arMagic))
-	if _, err := io.ReadFull(a.file, magic); err != nil || string(magic) != arMagic {
+	if _, err := a.source.ReadAt(magic, 0); err != nil || string(magic) != arMagic {
 		return fmt.Errorf("%w: it does not begin as an ar archive", ErrFormat)
 	}
 	header := make([]byte, arHeader)
 	for offset := int64(len(arMagic)); ; {
-		if _, err := a.file.ReadAt(header, offset); err == io.EOF {
+		if _, err := a.source.ReadAt(header, offset); err == io.EOF {
 			break
 		} else if err != nil {
 			return err
@@ -70,7 +84,7 @@ func (a *Archive) scan() error {
 		if err != nil || size < 0 || string(header[58:]) != "`\n" {
 			return fmt.Errorf("%w: a damaged member header at byte %d", ErrFormat, offset)
 		}
-		member := io.NewSectionReader(a.file, offset+arHeader, size)
+		member := io.NewSectionReader(a.source, offset+arHeader, size)
 		switch {
 		case name == "debian-binary":
 			if seconds, err := strconv.ParseInt(strings.TrimSpace(string(header[16:28])), 10, 64); err == nil {
@@ -128,7 +142,7 @@ func (a *Archive) Control() (*Control, error) {
 		err = fmt.Errorf("%w: no control file in it", ErrFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read control of %s: %w", a.path, err)
+		return nil, fmt.Errorf("read control of %s: %w", a.name, err)
 	}
 	return c, nil
 }
@@ -147,7 +161,7 @@ func conffiles(text string) []string {
 // Files calls yield for every entry of the data archive.
 func (a *Archive) Files(yield func(h *tar.Header, r io.Reader) error) error {
 	if err := a.each(a.data, yield); err != nil {
-		return fmt.Errorf("read files of %s: %w", a.path, err)
+		return fmt.Errorf("read files of %s: %w", a.name, err)
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ func parseRelation(s string) (Relation, error) {
 			n++
 		}
 		r.Op, r.Version = inner[:n], strings.TrimSpace(inner[n:])
+		if r.Op == "" || strings.ContainsAny(r.Version, " \t\n") {
+			return r, fmt.Errorf("relation %q: neither comparison nor version in the brackets", text)
+		}
 		s = s[:i]
 	}
 	switch r.Op {

@@ -21,7 +21,7 @@
 //	mode    = "0755"
 //	content = "#!/bin/sh\necho hello\n"
 //
-// A file with [[local]] alone describes packages to add to a repository.
+// A file with [[local]] alone (NAME.package) describes packages to add to a repository.
 package pkglist
 
 import (
