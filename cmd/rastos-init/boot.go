@@ -224,7 +224,19 @@ func (b *initramfs) mountEtc() error {
 	}
 	_, rest := splitFlags(b.cmd.flags)
 	subvol := "subvol=/" + path.Join(deployDir(b.cmd.deploy), d.Etc)
-	return mount.Mount(sysroot+"/dev/"+b.device, sysroot+"/etc", "btrfs", options("rw", subvol, rest))
+	if err := mount.Mount(sysroot+"/dev/"+b.device, sysroot+"/etc", "btrfs", options("rw", subvol, rest)); err != nil {
+		return err
+	}
+	return mountTmp()
+}
+
+// mountTmp gives the read-only node a /tmp: systemd sets up the private /dev of
+// its earliest services there, before it would mount one itself.
+func mountTmp() error {
+	if _, err := os.Stat(sysroot + "/tmp"); err != nil {
+		return fmt.Errorf("the node has no /tmp: %w", err)
+	}
+	return mount.Mount("tmpfs", sysroot+"/tmp", "tmpfs", "rw,nosuid,nodev,mode=1777")
 }
 
 // inits are the places of an init, in the order in which the kernel would look.

@@ -170,6 +170,9 @@ func commandLine(uuid string, d deploy.Deployment, opt bootOptions) string {
 		fmt.Sprintf("rastos.deploy=%d", d.Number),
 		// A panic must reboot, or nothing ever falls back.
 		"panic=10",
+		// fstab says what is mounted; systemd's own guessing from the
+		// partition table would look for a default subvolume.
+		"systemd.gpt_auto=0",
 	}
 	return strings.Join(append(words, opt.cmdline...), " ")
 }

@@ -125,7 +125,7 @@ func (c *configurator) services(context.Context) error {
 	if len(disable) == 0 {
 		return nil
 	}
-	_, err := service.Disable(c.tree, disable...)
+	_, err := service.NeverStart(c.tree, disable...)
 	return err
 }
 

@@ -129,7 +129,7 @@ func TestBootableNamesWhatIsMissing(t *testing.T) {
 func TestCommandLineNamesTheNodeByItsPath(t *testing.T) {
 	d := deploy.Deployment{Number: 7, Node: 3}
 	got := commandLine("U", d, bootOptions{cmdline: []string{"console=ttyS0"}, compress: "zstd:1"})
-	want := "root=UUID=U rootfstype=btrfs rootflags=subvol=/@rastos/nodes/3/root,compress=zstd:1 ro rastos.deploy=7 panic=10 console=ttyS0"
+	want := "root=UUID=U rootfstype=btrfs rootflags=subvol=/@rastos/nodes/3/root,compress=zstd:1 ro rastos.deploy=7 panic=10 systemd.gpt_auto=0 console=ttyS0"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

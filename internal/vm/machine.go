@@ -251,18 +251,36 @@ func (m *Machine) PowerDown(ctx context.Context) error {
 // Reset presses the reset button.
 func (m *Machine) Reset(ctx context.Context) error { return m.qmp.do(ctx, "system_reset", nil) }
 
-// Shutdown presses the power button and waits; when ctx ends it pulls the plug.
+// pressAgain is how long the guest has to react to the power button: one that
+// is still starting up does not hear it.
+const pressAgain = 5 * time.Second
+
+// Shutdown presses the power button, again and again, and waits; when ctx ends
+// it pulls the plug.
 func (m *Machine) Shutdown(ctx context.Context) error {
-	err := m.PowerDown(ctx)
-	if err == nil {
-		err = m.Wait(ctx)
+	for {
+		if err := m.PowerDown(ctx); err != nil {
+			return m.pull(err)
+		}
+		select {
+		case <-m.done:
+			return m.Wait(ctx)
+		case <-time.After(pressAgain):
+		case <-ctx.Done():
+			return m.pull(fmt.Errorf("wait for the machine's end: %w", context.Cause(ctx)))
+		}
 	}
+}
+
+// pull ends a machine that did not end by itself; one that did is fine.
+func (m *Machine) pull(err error) error {
 	select {
 	case <-m.done:
+		return nil
 	default:
 		m.Kill()
+		return err
 	}
-	return err
 }
 
 // Accel is what the machine runs on: KVM or TCG.

@@ -53,14 +53,10 @@ func demo(ctx context.Context) (err error) {
 	rastos := flag.String("rastos", "build/rastos", "the built binary; rastos-init lies beside it")
 	base := flag.String("base", "build/repo/demo", "folder of the repository made by tools/debrepo")
 	name := flag.String("name", "demo", "name of that repository")
-	list := flag.String("list", "", "file that lists the machine's packages, one a line")
+	list := flag.String("packages", "base linux systemd-boot-efi openssh-server pacman-package-manager", "the machine's packages")
 	dir := flag.String("dir", "build/demo", "working folder")
 	verbose := flag.Bool("v", false, "show the guest's console")
 	flag.Parse()
-	packages, err := readList(*list)
-	if err != nil {
-		return err
-	}
 	if err := os.RemoveAll(*dir); err != nil {
 		return err
 	}
@@ -73,7 +69,7 @@ func demo(ctx context.Context) (err error) {
 		console = os.Stderr
 	}
 	l, err := lab.New(ctx, lab.Config{
-		Dir: *dir, Rastos: binary, Base: *base, BaseDB: *name, List: packages, Log: os.Stderr, Serial: console,
+		Dir: *dir, Rastos: binary, Base: *base, BaseDB: *name, List: strings.Fields(*list), Log: os.Stderr, Serial: console,
 		Host: vm.NewHost(testkit.StartProgram, rand.Reader), Formats: []string{"qcow2"},
 	})
 	if err != nil {
@@ -226,17 +222,4 @@ func (s *show) powerOff(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("the machine took %.0f s of CPU in all", cpu.Seconds()), nil
-}
-
-func readList(path string) ([]string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the list of packages: %w", err)
-	}
-	var out []string
-	for line := range strings.Lines(string(data)) {
-		line, _, _ = strings.Cut(line, "#")
-		out = append(out, strings.Fields(line)...)
-	}
-	return out, nil
 }

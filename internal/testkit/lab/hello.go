@@ -41,7 +41,10 @@ func (l *Lab) Publish(ctx context.Context, h Hello) error {
 	if err := l.sign(path); err != nil {
 		return err
 	}
-	return repo.Add(ctx, filepath.Join(l.site(), "site.db.tar.gz"), []string{path}, repo.Options{Sign: l.sign})
+	_, err := repo.Add(ctx, filepath.Join(l.site(), "site.db.tar.gz"), []string{path}, repo.Options{
+		Sign: func(_ context.Context, path string) error { return l.sign(path) },
+	})
+	return err
 }
 
 // sign writes the detached signature of a file beside it.

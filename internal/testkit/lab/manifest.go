@@ -25,7 +25,7 @@ func (l *Lab) toml() []byte {
 	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"256M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
 	b.WriteString(`[[user]]
 name = "anna"
-groups = ["wheel"]
+groups = ["sudo"]
 
 [[network.link]]
 name = "en*"
