@@ -11,9 +11,14 @@ GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 # git refuses to describe a checkout of another user, and go then to build it.
 export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
+# Where the tests of machines find what `make test-root` prepares.
+export RASTOS_TEST_BINARY      ?= $(CURDIR)/build/rastos
+export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
+export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
+
 .DEFAULT_GOAL := help
 .PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages figures \
-	demo repo host-tools man clean
+	demo repo host-tools test-root man clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +31,7 @@ build: ## build build/rastos and build/rastos-init, static
 test: ## run everything: lint, then all suites (root; installs host programs)
 	@tools/hosttools/host-tools.sh $(if $(filter true,$(CI)),,--lenient)
 	@$(MAKE) --no-print-directory lint
+	@if [ "$$(id -u)" = 0 ] || [ "$(CI)" = true ]; then $(MAKE) --no-print-directory test-root; fi
 	$(GO) run ./tools/suites
 
 test-pure: ## run the tests that need no root and no other programs
@@ -37,11 +43,21 @@ test-race: ## run what works in parallel under the race detector
 test-peers: ## run the tests against pacman, qemu-img, gpg and their like
 	$(GO) run ./tools/suites peers
 
-test-fs: ## run the tests on real file systems (root)
+test-fs: test-root ## run the tests on real file systems (root)
 	$(GO) run ./tools/suites fs
 
-test-vm: ## run the tests that boot machines (root)
+test-vm: test-root ## run the tests that boot machines (root)
 	$(GO) run ./tools/suites vm
+
+# What tests of machines start from: the binaries, the repository, and a kernel
+# and boot loader unpacked from it.
+test-root: build repo
+	@if [ ! build/test-root -nt build/repo/demo/demo.db.tar.gz ]; then \
+		rm -rf build/test-root && mkdir -p build/test-root.new && \
+		for p in build/repo/demo/linux-[0-9]*.pkg.tar.zst build/repo/demo/systemd-boot-efi-[0-9]*.pkg.tar.zst; do \
+			bsdtar -x -f "$$p" -C build/test-root.new || exit 1; \
+		done && touch build/test-root.new && mv build/test-root.new build/test-root; \
+	fi
 
 lint: ## check format, vet, staticcheck and the rules of the house
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
