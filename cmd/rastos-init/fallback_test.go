@@ -28,7 +28,7 @@ func makeUEFIDisk(t *testing.T, image string) uefiDisk {
 	st, err := os.Stat(image)
 	check(t, err)
 	d := uefiDisk{path: filepath.Join(t.TempDir(), "whole.img")}
-	layout, err := disk.System(st.Size()+70<<20, 64<<20, "x86_64", disk.IDs{
+	layout, err := disk.System(st.Size()+310<<20, 300<<20, "x86_64", disk.IDs{
 		Disk: "6a1f3a52-9f6e-4d0b-8f0a-0d1c2b3a4f5e",
 		ESP:  "6b1f3a52-9f6e-4d0b-8f0a-0d1c2b3a4f5e",
 		Root: "6d1f3a52-9f6e-4d0b-8f0a-0d1c2b3a4f5e",
@@ -136,7 +136,7 @@ func fallsBack(t *testing.T, d uefiDisk, state string) {
 	m := startUEFI(t, d, state)
 	_, err := m.WaitAgent(deadline(t, 5*time.Minute))
 	check(t, err)
-	if got := output(t, m, "cat", "/node", "/etc/which"); got != "1deployment 1" {
+	if got := output(t, m, "cat", "/node", "/etc/which"); got != "1etc.0 of deployment 1" {
 		t.Errorf("running: %q", got)
 	}
 	if m.Resets() < 2 || strings.Count(m.SerialText(), "init of node 2") != 2 {
@@ -155,7 +155,7 @@ func isTried(t *testing.T, d uefiDisk, state string) {
 	m := startUEFI(t, d, state)
 	_, err := m.WaitAgent(deadline(t, 5*time.Minute))
 	check(t, err)
-	if got := output(t, m, "cat", "/node", "/etc/which"); got != "1deployment 3" {
+	if got := output(t, m, "cat", "/node", "/etc/which"); got != "1etc.0 of deployment 3" {
 		t.Errorf("running: %q", got)
 	}
 	vars := efivars(t, m)

@@ -69,36 +69,51 @@ type testDisk struct {
 	init    []byte
 }
 
+// foldScript stands in for the node's rastos: it says how it was called, and
+// that the /etc to use is another one now.
+const foldScript = `#!/bin/sh
+echo "$*" >/run/rastos/top/folded
+echo '{"etc": "etc.1", "from": 6, "state": "armed", "tried": true}' >/run/rastos/top/@rastos/deploy/7/deploy.json
+`
+
 // partition makes the file system in an image of its own.
 func (d testDisk) partition(t *testing.T) string {
 	t.Helper()
 	testkit.NeedBtrfs(t)
-	busybox := testkit.NeedTool(t, "busybox")
-	dir, err := os.MkdirTemp("", "rastos-test-disk-") // not t.TempDir: never remove a mount's content
-	check(t, err)
-	image, top := filepath.Join(dir, "disk.img"), filepath.Join(dir, "top")
-	t.Cleanup(func() {
-		os.Remove(image)
-		os.Remove(top)
-		os.Remove(dir)
-	})
-	check(t, os.Mkdir(top, 0o755))
+	image := filepath.Join(t.TempDir(), "disk.img")
 	check(t, os.WriteFile(image, nil, 0o600))
 	check(t, os.Truncate(image, 256<<20))
 	program(t, "mkfs.btrfs", "-q", "-U", testUUID, "-L", "rastos-test", image)
+	withTop(t, image, func(top string) { d.fill(t, top) })
+	return image
+}
+
+// withTop mounts the top level of an image for body.
+func withTop(t *testing.T, image string, body func(top string)) {
+	t.Helper()
+	top, err := os.MkdirTemp("", "rastos-test-top-") // not t.TempDir: never remove a mount's content
+	check(t, err)
+	defer os.Remove(top)
 	program(t, "mount", "-o", "loop,noatime", image, top)
 	defer func() { program(t, "umount", top) }()
+	body(top)
+}
+
+func (d testDisk) fill(t *testing.T, top string) {
+	t.Helper()
+	busybox := testkit.NeedTool(t, "busybox")
 	for _, n := range d.nodes {
 		d.fillNode(t, filepath.Join(top, "@rastos/nodes", n.id), n, busybox)
 	}
 	for name, record := range d.deploys {
 		deploy := filepath.Join(top, "@rastos/deploy", name)
 		check(t, os.MkdirAll(deploy, 0o755))
-		program(t, "btrfs", "-q", "subvolume", "create", filepath.Join(deploy, "etc.0"))
-		check(t, os.WriteFile(filepath.Join(deploy, "etc.0/which"), []byte("deployment "+name), 0o644))
+		for _, etc := range []string{"etc.0", "etc.1"} {
+			program(t, "btrfs", "-q", "subvolume", "create", filepath.Join(deploy, etc))
+			check(t, os.WriteFile(filepath.Join(deploy, etc, "which"), []byte(etc+" of deployment "+name), 0o644))
+		}
 		check(t, os.WriteFile(filepath.Join(deploy, "deploy.json"), []byte(record), 0o644))
 	}
-	return image
 }
 
 func (d testDisk) fillNode(t *testing.T, dir string, n testNode, busybox string) {
@@ -119,6 +134,7 @@ func (d testDisk) fillNode(t *testing.T, dir string, n testNode, busybox string)
 	check(t, os.WriteFile(filepath.Join(root, "node"), []byte(n.id), 0o644))
 	check(t, os.WriteFile(filepath.Join(root, "etc/which"), []byte("pristine"), 0o644))
 	check(t, os.WriteFile(filepath.Join(root, "usr/lib/rastos/rastos-init"), d.init, 0o755))
+	check(t, os.WriteFile(filepath.Join(root, "usr/bin/rastos"), []byte(foldScript), 0o755))
 	if n.panics {
 		check(t, os.WriteFile(filepath.Join(root, "panics"), nil, 0o644))
 	}
@@ -171,7 +187,7 @@ func TestDirectBoot(t *testing.T) {
 	init := buildInit(t)
 	disk := testDisk{
 		nodes:   []testNode{{id: "1"}},
-		deploys: map[string]string{"7": `{"number": 7, "node": 1, "etc": "etc.0", "state": "good"}`},
+		deploys: map[string]string{"7": `{"number": 7, "node": 1, "etc": "etc.0", "from": 6, "state": "armed"}`},
 		init:    init,
 	}.partition(t)
 	initrd := filepath.Join(t.TempDir(), "initrd")
@@ -197,8 +213,8 @@ func TestDirectBoot(t *testing.T) {
 		if m.Resets() == 0 || again.Boot == info.Boot {
 			t.Errorf("%d resets, boot %s then %s", m.Resets(), info.Boot, again.Boot)
 		}
-		if got := output(t, m, "cat", "/etc/written"); got != "kept" {
-			t.Errorf("after the reboot /etc holds %q", got)
+		if got := output(t, m, "cat", "/etc/written", "/run/rastos/top/folded"); got != "kept\nlate" {
+			t.Errorf("after the reboot /etc holds, and the second fold did: %q", got)
 		}
 	})
 }
@@ -207,7 +223,7 @@ func checkMounts(t *testing.T, m *vm.Machine) {
 	mounts := output(t, m, "cat", "/proc/self/mountinfo")
 	for _, want := range []struct{ root, at, access string }{
 		{"/@rastos/nodes/1/root", "/", "ro,"},
-		{"/@rastos/deploy/7/etc.0", "/etc", "rw,"},
+		{"/@rastos/deploy/7/etc.1", "/etc", "rw,"},
 		{"/", "/run/rastos/top", "rw,"},
 	} {
 		found := false
@@ -222,9 +238,13 @@ func checkMounts(t *testing.T, m *vm.Machine) {
 	if !strings.Contains(mounts, "noatime") {
 		t.Errorf("noatime of rootflags is lost:\n%s", mounts)
 	}
-	if got := output(t, m, "cat", "/etc/which"); got != "deployment 7" {
+	if got := output(t, m, "cat", "/etc/which"); got != "etc.1 of deployment 7" {
 		t.Errorf("/etc is %q", got)
 	}
+	if got := output(t, m, "cat", "/run/rastos/top/folded"); got != "etc fold --top /run/rastos/top --deployment 7" {
+		t.Errorf("the fold was called with %q", got)
+	}
+	output(t, m, "sh", "-c", "echo late >/run/rastos/top/folded")
 	output(t, m, "sh", "-c", "echo kept >/etc/written && sync")
 	if _, err := m.Output(t.Context(), "touch", "/usr/new"); err == nil {
 		t.Error("the node can be written to")
@@ -305,23 +325,27 @@ func TestFailuresAreToldAndRebooted(t *testing.T) {
 		deploys: map[string]string{
 			"1": `{"etc": "etc.0"}`,
 			"2": `{"etc": "../../x"}`,
+			"3": `{"etc": "etc.0"}`,
 		},
 		init: init,
 	}.partition(t)
 	initrd := filepath.Join(t.TempDir(), "initrd")
 	check(t, os.WriteFile(initrd, makeInitrd(t, k, init), 0o600))
-	for name, c := range map[string]struct{ options, says string }{
-		"no such deployment": {nodeOptions("1", "9"), "deployment 9 is not on this file system"},
-		"no such node":       {nodeOptions("8", "1"), "the node is not on vda"},
-		"hostile record":     {nodeOptions("1", "2"), `names "../../x" as its /etc`},
-		"no such init":       {nodeOptions("1", "1") + " init=/sbin/none", "start the node's init"},
+	for name, c := range map[string]struct {
+		options, says string
+		bus           vm.Bus
+	}{
+		"no such deployment": {nodeOptions("1", "9"), "deployment 9 is not on this file system", vm.NVMe},
+		"no such node":       {nodeOptions("8", "3"), "the node is not on sda", vm.SCSI},
+		"hostile record":     {nodeOptions("1", "2"), `names "../../x" as its /etc`, vm.Virtio},
+		"no such init":       {nodeOptions("1", "1") + " init=/sbin/none", "start the node's init", vm.Virtio},
 		"no such root": {strings.Replace(nodeOptions("1", "1"), testUUID, "0000", 1) + " rastos.timeout=1",
-			"root=UUID=0000 is not there after 1s; block devices: vda"},
+			"root=UUID=0000 is not there after 1s; block devices: nvme0n1", vm.NVMe},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := testkit.StartVM(t, vm.Config{
 				Kernel: k.Image, Initrd: initrd, Append: c.options + " quiet",
-				Disks: []vm.Disk{{Path: disk, Volatile: true}}, Memory: 512, NoReboot: true,
+				Disks: []vm.Disk{{Path: disk, Volatile: true, Bus: c.bus}}, Memory: 512, NoReboot: true,
 			})
 			check(t, m.Wait(deadline(t, 2*time.Minute)))
 			if m.ShutdownReason() != "guest-reset" || !strings.Contains(m.SerialText(), "rastos-init: this boot failed: ") {
@@ -332,4 +356,13 @@ func TestFailuresAreToldAndRebooted(t *testing.T) {
 			}
 		})
 	}
+	// What could be kept is there for the next system to tell.
+	withTop(t, disk, func(top string) {
+		for number, want := range map[string]string{"1": "start the node's init: exec: exec /sbin/none", "2": "names", "3": "the node is not on sda"} {
+			text, err := os.ReadFile(filepath.Join(top, "@rastos/deploy", number, failureFile))
+			if err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("deployment %s: %q, error %v", number, text, err)
+			}
+		}
+	})
 }
