@@ -46,14 +46,15 @@ func (p process) Wait() (int, error) {
 // last that its console printed is logged.
 func StartVM(t testing.TB, cfg vm.Config) *vm.Machine {
 	t.Helper()
+	host := VMHost(t)
 	if cfg.Accel == "" {
-		cfg.Accel = vm.Accel(os.Getenv("RASTOS_TEST_ACCEL"))
+		cfg.Accel = probedAccel(host)
 	}
 	if cfg.Name == "" {
 		cfg.Name = t.Name()
 	}
 	began := time.Now()
-	m, err := VMHost(t).Start(context.Background(), cfg)
+	m, err := host.Start(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +66,18 @@ func StartVM(t testing.TB, cfg vm.Config) *vm.Machine {
 		}
 	})
 	return m
+}
+
+// probedAccel is what machines run on here. The probe takes seconds where KVM
+// is there and does not work; the environment keeps its verdict for the other
+// tests of this process.
+func probedAccel(host *vm.Host) vm.Accel {
+	const key = "RASTOS_TEST_ACCEL"
+	if os.Getenv(key) == "" {
+		accel, _ := host.Accel(context.Background())
+		_ = os.Setenv(key, string(accel))
+	}
+	return vm.Accel(os.Getenv(key))
 }
 
 // NeedOVMF asks for the UEFI firmware of virtual machines.

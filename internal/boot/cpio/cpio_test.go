@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -81,29 +83,34 @@ func TestNamesThatLeaveTheRoot(t *testing.T) {
 	}
 }
 
-// TestCpioReadsIt holds our bytes against GNU cpio's reader, and the reverse.
-func TestCpioReadsIt(t *testing.T) {
-	tool := testkit.NeedTool(t, "cpio")
-	cmd := exec.Command(tool, "-itv", "--quiet")
+// TestLibarchiveReadsIt holds our bytes against bsdtar's reader, and the reverse.
+func TestLibarchiveReadsIt(t *testing.T) {
+	tool := testkit.NeedTool(t, "bsdtar")
+	cmd := exec.Command(tool, "-tvf", "-")
 	cmd.Stdin = bytes.NewReader(write(t, sample))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(sample) || !strings.Contains(lines[1], "5,   1") || !strings.HasSuffix(lines[3], "link -> init") {
-		t.Errorf("cpio lists:\n%s", out)
+	if len(lines) != len(sample) || !strings.Contains(lines[1], "5,1") || !strings.HasSuffix(lines[3], "link -> init") {
+		t.Errorf("bsdtar lists:\n%s", out)
 	}
 	dir := t.TempDir()
-	make := exec.Command("sh", "-c", `printf hello >file && ln -s file link && printf '%s\n' file link | cpio -o -H newc --quiet`)
-	make.Dir = dir
-	archive, err := make.Output()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "file"), []byte("hello"), 0o640), os.Symlink("file", filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := exec.Command(tool, "-c", "--format", "newc", "-f", "-", "-C", dir, "file", "link").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := readAll(bytes.NewReader(archive))
-	if err != nil || len(got) != 2 || string(got[0].Data) != "hello" || string(got[1].Data) != "file" {
-		t.Errorf("read %+v, error %v", got, err)
+	want := []cpio.Entry{
+		{Name: "file", Mode: cpio.Regular | 0o640, Data: []byte("hello")},
+		{Name: "link", Mode: cpio.Link | 0o777, Data: []byte("file")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("error %v\n%s", err, diff)
 	}
 }
 
