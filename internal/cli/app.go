@@ -35,7 +35,7 @@ type App struct {
 // Main runs one command line (without the program's name) and returns the
 // exit code; docs/exit-codes.md lists them. It prints the error, if any.
 func Main(ctx context.Context, app *App, args []string) int {
-	s := &session{App: app, config: defaultConfig(), log: slog.New(slog.DiscardHandler)}
+	s := newSession(ctx, app)
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -50,11 +50,38 @@ func defaultConfig() *config.Config { return &config.Config{Color: "auto"} }
 
 // session is one run of the command line: App and what the global flags say.
 type session struct {
-	*App
+	App
 	flags    globalFlags
 	config   *config.Config
 	log      *slog.Logger
 	renderer report.Renderer
+	// out and err are the bare streams; Stdout and Stderr of App pause the
+	// bars before they write.
+	out, err io.Writer
+	// interrupted is closed when a signal has come.
+	interrupted <-chan struct{}
+}
+
+func newSession(ctx context.Context, app *App) *session {
+	s := &session{
+		App: *app, config: defaultConfig(), log: slog.New(slog.DiscardHandler),
+		out: app.Stdout, err: app.Stderr, interrupted: ctx.Done(),
+	}
+	s.Stdout, s.Stderr = pausing{s, app.Stdout}, pausing{s, app.Stderr}
+	return s
+}
+
+// pausing is a stream that takes the bars away before it is written to.
+type pausing struct {
+	s *session
+	w io.Writer
+}
+
+func (p pausing) Write(b []byte) (int, error) {
+	if t, ok := p.s.renderer.(*report.Terminal); ok {
+		t.Pause()
+	}
+	return p.w.Write(b)
 }
 
 // sink returns where the running verb emits its events. It is made on first
@@ -65,11 +92,11 @@ func (s *session) sink() report.Sink {
 	}
 	switch {
 	case s.flags.json:
-		s.renderer = report.New(report.FormatJSON, s.Stdout, report.Style{}, s.Now)
+		s.renderer = report.New(report.FormatJSON, s.out, report.Style{}, s.Now)
 	case s.StderrIsTerminal && s.Getenv("TERM") != "dumb":
-		s.renderer = report.New(report.FormatTerminal, s.Stderr, s.errStyle(), s.Now)
+		s.renderer = report.New(report.FormatTerminal, s.err, s.errStyle(), s.Now)
 	default:
-		s.renderer = report.New(report.FormatPlain, s.Stderr, s.errStyle(), s.Now)
+		s.renderer = report.New(report.FormatPlain, s.err, s.errStyle(), s.Now)
 	}
 	return s.renderer
 }

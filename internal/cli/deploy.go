@@ -130,13 +130,31 @@ func (s *session) confirm(question string, yes bool) error {
 		return &usageError{errors.New("nobody can be asked here"), "--yes goes ahead, --dry-run only shows the plan"}
 	}
 	fmt.Fprintf(s.Stderr, "%s [y/N] ", question)
-	line, err := bufio.NewReader(s.Stdin).ReadString('\n')
-	if err != nil && line == "" {
-		return errDeclined
+	line, err := s.readLine()
+	if err != nil {
+		return err
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		return nil
 	}
 	return errDeclined
+}
+
+// readLine reads the person's answer, or ends with the signal that comes
+// in its place.
+func (s *session) readLine() (string, error) {
+	answer := make(chan string, 1)
+	go func() {
+		// At the end of the input the answer is empty: no.
+		line, _ := bufio.NewReader(s.Stdin).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		return line, nil
+	case <-s.interrupted:
+		fmt.Fprintln(s.Stderr)
+		return "", context.Canceled
+	}
 }

@@ -41,7 +41,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 // page that names all its flags.
 func TestEveryVerbIsDocumented(t *testing.T) {
 	var stdout, stderr strings.Builder
-	root := newRoot(&session{App: newApp(&stdout, &stderr), config: defaultConfig()})
+	root := newRoot(newSession(t.Context(), newApp(&stdout, &stderr)))
 	rootPage, err := os.ReadFile("../../docs/man/rastos.md")
 	if err != nil {
 		t.Fatal(err)

@@ -63,8 +63,7 @@ func TestInterruptIsSaidAndExits130(t *testing.T) {
 		errors.New("qemu ended: signal: interrupt"):      "error: qemu ended: signal: interrupt\n",
 	} {
 		var stdout, stderr strings.Builder
-		s := &session{App: newApp(&stdout, &stderr)}
-		s.config = defaultConfig()
+		s := newSession(ctx, newApp(&stdout, &stderr))
 		if code := s.finish(ctx, err); code != ExitInterrupted || stderr.String() != want {
 			t.Errorf("%v: exit %d, %q", err, code, stderr.String())
 		}

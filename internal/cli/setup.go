@@ -43,7 +43,7 @@ func (w logWriter) Write(p []byte) (int, error) {
 	if t, ok := w.s.renderer.(*report.Terminal); ok {
 		return t.Write(p)
 	}
-	return w.s.Stderr.Write(p)
+	return w.s.err.Write(p)
 }
 
 // logLevel is what the settings say; -v asks for at least information, -vv

@@ -122,6 +122,37 @@ func TestTerminalDrawsBarsAndLines(t *testing.T) {
 	}
 }
 
+// TestPausedBarsComeBack: what is written between is not torn, no event is
+// lost, and an open task is drawn again.
+func TestPausedBarsComeBack(t *testing.T) {
+	var out syncBuilder
+	term := NewTerminal(&out, Style{}, newClock().now, mpb.ForceTTY(), mpb.WithWidth(80))
+	task := Begin(term, "unpack", 10, Items)
+	Notef(term, "before")
+	term.Pause()
+	between := len(out.String())
+	if !strings.Contains(out.String(), "before\n") {
+		t.Error("Pause did not wait for the line")
+	}
+	time.Sleep(250 * time.Millisecond)
+	if len(out.String()) != between {
+		t.Error("something was drawn during the pause")
+	}
+	Notef(term, "during")
+	task.Progress(5)
+	time.Sleep(250 * time.Millisecond)
+	task.End(nil, "")
+	if err := term.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := out.String()[between:]
+	for _, want := range []string{"during\n", "5 / 10", "✓ unpack"} {
+		if !strings.Contains(after, want) {
+			t.Errorf("%q is missing from %q", want, after)
+		}
+	}
+}
+
 type syncBuilder struct {
 	mu sync.Mutex
 	b  strings.Builder
