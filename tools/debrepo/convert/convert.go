@@ -179,7 +179,7 @@ func (j *job) entry(h *tar.Header, r io.Reader) error {
 // add puts an entry at its final path into the package.
 func (j *job) add(h *tar.Header, r io.Reader, claim Claim) error {
 	name := strings.TrimSuffix(h.Name, "/")
-	if below(name, j.drop) || j.skip[name] {
+	if j.skip[name] || claim != ByAddition && below(name, j.drop) {
 		return nil
 	}
 	h.Uname, h.Gname = "", ""
@@ -246,6 +246,7 @@ func (j *job) backups(conffiles []string) {
 	for _, to := range j.copies {
 		names[to] = true
 	}
+	maps.DeleteFunc(names, func(name string, _ bool) bool { return name == "" || below(name, j.drop) })
 	for _, file := range j.added[j.debian] {
 		if strings.HasPrefix(file.name, "etc/") {
 			names[file.name] = true
@@ -253,7 +254,7 @@ func (j *job) backups(conffiles []string) {
 	}
 	j.info.Backup = nil
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if name != "" && !below(name, j.drop) && !j.skip[name] {
+		if !j.skip[name] {
 			j.info.Backup = append(j.info.Backup, desc.Backup{Path: name})
 		}
 	}

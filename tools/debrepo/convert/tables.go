@@ -51,7 +51,6 @@ var dropped = map[string][]string{
 	"systemd-hwdb": {
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-hwdb-update.service",
 	},
-	"libpam-runtime": {"etc/pam.d/common-*"}, // ours are in additions
 	"libpam-systemd": {"usr/share/pam-configs/"},
 	"libc-bin":       {"etc/default/", "usr/share/libc-bin/"},
 }

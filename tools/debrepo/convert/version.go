@@ -18,7 +18,7 @@ import (
 //   - a letter after a digit is newer for dpkg and older for vercmp, which a
 //     dot between them mends: 9.2p1 becomes 9.2.p1.
 //
-// What differs still: vercmp knows no order among separators.
+// What differs still: vercmp knows no order among separators, nor tildes in a row.
 func Version(s string) string {
 	v := debian.SplitVersion(s)
 	revision := v.Revision
