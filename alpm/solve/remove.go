@@ -69,27 +69,23 @@ func (s *state) keepNeeded() {
 func (s *state) sweep() {
 	reached := map[string]string{} // name → who led there
 	var order []*desc.Package
-	queue := make([]*desc.Package, 0, len(s.remove))
-	for _, rm := range s.remove {
-		queue = append(queue, rm.Package)
-	}
-	for len(queue) > 0 {
-		p := queue[0]
-		queue = queue[1:]
-		for _, d := range s.wanted(p) {
-			for _, q := range s.local.satisfiers(d) {
-				_, seen := reached[q.Name]
-				if seen || s.remName[q.Name] != nil || s.addName[q.Name] != nil {
-					continue
-				}
-				if q.Reason == desc.Explicit && !s.r.RecursiveAll {
-					continue
-				}
-				reached[q.Name] = p.Name
-				order = append(order, q)
-				queue = append(queue, q)
+	var from func(p *desc.Package)
+	from = func(p *desc.Package) {
+		for _, q := range s.installedDeps(p) {
+			_, seen := reached[q.Name]
+			if seen || s.remName[q.Name] != nil || s.addName[q.Name] != nil {
+				continue
 			}
+			if q.Reason == desc.Explicit && !s.r.RecursiveAll {
+				continue
+			}
+			reached[q.Name] = p.Name
+			order = append(order, q)
+			from(q)
 		}
+	}
+	for _, rm := range s.remove {
+		from(rm.Package)
 	}
 	s.spare(reached)
 	for _, q := range order {
@@ -97,6 +93,16 @@ func (s *state) sweep() {
 			s.addRemoval(q, CauseUnneeded, by)
 		}
 	}
+}
+
+// installedDeps are the installed packages that meet a dependency of p, by
+// name, as libalpm goes through them.
+func (s *state) installedDeps(p *desc.Package) []*desc.Package {
+	var out []*desc.Package
+	for _, d := range s.wanted(p) {
+		out = append(out, s.local.satisfiers(d)...)
+	}
+	return sortedByName(out)
 }
 
 // spare takes out of reached what a package that stays needs, directly or not.
@@ -113,12 +119,10 @@ func (s *state) spare(reached map[string]string) {
 	for len(queue) > 0 {
 		p := queue[0]
 		queue = queue[1:]
-		for _, d := range s.wanted(p) {
-			for _, q := range s.local.satisfiers(d) {
-				if _, ok := reached[q.Name]; ok {
-					delete(reached, q.Name)
-					queue = append(queue, q)
-				}
+		for _, q := range s.installedDeps(p) {
+			if _, ok := reached[q.Name]; ok {
+				delete(reached, q.Name)
+				queue = append(queue, q)
 			}
 		}
 	}

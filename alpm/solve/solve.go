@@ -246,6 +246,9 @@ func (s *state) solution() *Solution {
 			Package: n.pkg, Repo: n.repo, Target: n.target,
 			Old: s.local.byName[n.pkg.Name], Reason: n.reason,
 		}
+		if s.remName[n.pkg.Name] != nil {
+			in.Old = nil // it is replaced, and comes back as a dependency
+		}
 		if in.Old != nil {
 			in.Reason = in.Old.Reason
 		}

@@ -53,7 +53,9 @@ func replacersOf(r Repo) map[string][]replacer {
 	return out
 }
 
-// replace reports whether repository r replaces the installed package lp.
+// replace reports whether repository r brings a replacement for the installed
+// package lp that was no target yet. One that was takes lp's place too, but
+// then, with pacman, lp's own newer version is still looked for.
 func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 	replaced := false
 	for _, c := range list {
@@ -72,6 +74,7 @@ func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 		case n == nil:
 			n = &node{pkg: c.pkg, repo: r.Name, target: c.pkg.Name, reason: lp.Reason}
 			s.addNode(n)
+			replaced = true
 		case n.pkg != c.pkg:
 			s.note(NoteDropped, lp.Name, "%s cannot be replaced by %s of %s, since %s is a target", lp.Name, c.pkg.Name, r.Name, label(n.pkg, n.repo))
 			continue
@@ -81,7 +84,6 @@ func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 			}
 		}
 		n.replaces = append(n.replaces, lp)
-		replaced = true
 	}
 	return replaced
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -154,7 +155,10 @@ func (r *runner) fits() error {
 	}
 	for _, st := range r.plan.Install {
 		planned := ""
-		if st.Old != nil {
+		switch {
+		case r.removes(st.Package.Name):
+			continue // and comes back; the removal is checked below
+		case st.Old != nil:
 			planned = st.Old.Version
 		}
 		if now := installed(st.Package.Name); now != planned {
@@ -169,13 +173,17 @@ func (r *runner) fits() error {
 	return nil
 }
 
+func (r *runner) removes(name string) bool {
+	return slices.ContainsFunc(r.plan.Remove, func(rm Removal) bool { return rm.Package.Name == name })
+}
+
 // loadLists loads the files of every installed package that changes.
 func (r *runner) loadLists() error {
 	r.old = map[string]*desc.Package{}
 	for i := range r.plan.Install {
 		name := r.plan.Install[i].Package.Name
 		p := r.local.Package(name)
-		if p == nil {
+		if p == nil || r.removes(name) {
 			continue
 		}
 		if err := loadFileList(r.local, p); err != nil {
