@@ -173,7 +173,7 @@ func (t *Terminal) end(task string) string {
 }
 
 func (t *Terminal) line(format string, args ...any) {
-	var w io.Writer = t.w
+	w := t.w
 	if t.bars != nil {
 		w = t.bars
 	}
