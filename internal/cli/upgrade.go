@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/report"
 )
@@ -56,7 +55,7 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 		return err
 	}
 	if !s.flags.json {
-		if err := s.printPackages(s.Stdout, p.Packages); err != nil {
+		if err := s.printPackages(s.Stdout, p); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.Stdout, "\nin a new node on top of node %d; the running system is not touched\n", p.Base.Number)
@@ -79,7 +78,8 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 }
 
 // printPackages shows what a transaction does to packages.
-func (s *session) printPackages(w io.Writer, p *trans.Plan) error {
+func (s *session) printPackages(w io.Writer, plan *flow.UpgradePlan) error {
+	p := plan.Packages
 	t := report.NewTable("PACKAGE", "OLD", "NEW", "#DOWNLOAD")
 	for _, st := range p.Install {
 		old := ""
