@@ -42,6 +42,7 @@ func machine() *flow.Machine {
 		EtcDir:     func(dir string) (deploy.Dir, error) { return openTree(dir) },
 		MountedESP: mountedESP,
 		Lock:       lock,
+		Hold:       hold,
 		Executable: os.Executable,
 		Space:      space{},
 		Version:    version,
@@ -81,6 +82,15 @@ func lock(path string) (func(), error) {
 		return nil, err
 	}
 	return func() { _ = l.Unlock() }, nil
+}
+
+// hold is lock with a file that goes when the lock does.
+func hold(path string) (func(), error) {
+	l, err := linux.TryLock(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Remove() }, nil
 }
 
 // mountedESP opens the ESP of the running machine. A folder that nothing is

@@ -27,7 +27,11 @@ func main() {
 }
 
 func rastos() int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ending := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup asks
+		ending = append(ending, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	// The first signal asks everything to stop and clean up; once it has come,
 	// a second one finds the default action again and kills.
@@ -42,6 +46,16 @@ func rastos() int {
 		Now:              time.Now,
 		StdinIsTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		Machine:          machine(),
+		Apart:            apart,
 		Version:          version,
 	}, os.Args[1:])
+}
+
+// apart goes on in a mount namespace of its own. Who is not root is told by
+// the verb itself.
+func apart() (code int, ran bool, err error) {
+	if os.Geteuid() != 0 {
+		return 0, false, nil
+	}
+	return run.Apart()
 }

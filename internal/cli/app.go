@@ -28,6 +28,10 @@ type App struct {
 	StdinIsTerminal bool
 	// Machine holds the stories and the machine that they act on.
 	Machine *flow.Machine
+	// Apart runs the command line again where what it mounts is seen by nobody
+	// else and goes with it; ran is false where the caller is that process.
+	// nil: it goes on where it is.
+	Apart func() (code int, ran bool, err error)
 	// Version is what this build calls itself.
 	Version string
 }
@@ -106,6 +110,23 @@ func (s *session) close() error {
 		return nil
 	}
 	return s.renderer.Close()
+}
+
+// apart runs a verb that mounts in a process whose mounts nobody else sees.
+func (s *session) apart(verb func() error) error {
+	if s.Apart == nil {
+		return verb()
+	}
+	code, ran, err := s.Apart()
+	switch {
+	case err != nil:
+		return err
+	case ran && code != 0:
+		return &silentError{code}
+	case ran:
+		return nil
+	}
+	return verb()
 }
 
 // outStyle is the style of what goes to standard output.

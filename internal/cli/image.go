@@ -41,7 +41,7 @@ func imageBuild(s *session) *cobra.Command {
 			if len(args) > 0 {
 				file = args[0]
 			}
-			return s.imageBuild(cmd.Context(), file, r)
+			return s.apart(func() error { return s.imageBuild(cmd.Context(), file, r) })
 		},
 	}
 	f := cmd.Flags()

@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rastos/rastos/internal/account"
 	"github.com/rastos/rastos/internal/boot"
@@ -49,6 +49,15 @@ type existsError struct{ path string }
 func (e *existsError) Error() string { return e.path + " is already there" }
 func (e *existsError) Hint() string  { return "--force replaces it" }
 
+// formatError is a word that is no image format.
+type formatError struct{ word string }
+
+func (e *formatError) Error() string { return fmt.Sprintf("there is no image format %q", e.word) }
+func (e *formatError) Hint() string {
+	return "the formats are " + strings.Join(formats(), " and ")
+}
+func (e *formatError) ExitCode() int { return 2 }
+
 // build is one run: what it works with, and what has to be given back.
 type build struct {
 	*Machine
@@ -79,7 +88,7 @@ func (m *Machine) BuildImage(ctx context.Context, sink report.Sink, r BuildReque
 	}
 	b := &build{Machine: m, r: r, mf: r.Manifest, sink: sink}
 	if len(r.Formats) > 0 {
-		b.mf.Disk.Formats = r.Formats
+		b.mf.Disk.Formats = slices.Compact(slices.Sorted(slices.Values(r.Formats)))
 	}
 	if err := b.preflight(ctx); err != nil {
 		return res, err
@@ -89,6 +98,7 @@ func (m *Machine) BuildImage(ctx context.Context, sink report.Sink, r BuildReque
 		name string
 		do   func(context.Context) error
 	}{
+		{"", b.claim},
 		{"partition and format", b.disk},
 		{"", b.packages},
 		{"configure", b.configure},
@@ -123,12 +133,8 @@ func (b *build) step(ctx context.Context, name string, do func(context.Context) 
 // preflight finds what is missing before anything is downloaded or written.
 func (b *build) preflight(ctx context.Context) error {
 	for _, f := range b.mf.Disk.Formats {
-		if !slices.Contains([]string{"raw", "qcow2"}, f) {
-			return fmt.Errorf("there is no image format %q", f)
-		}
-		path := b.r.Output + "." + f
-		if _, err := os.Lstat(path); err == nil && !b.r.Force {
-			return &existsError{path}
+		if !slices.Contains(formats(), f) {
+			return &formatError{f}
 		}
 	}
 	programs := [][]string{{"mkfs.btrfs", "--version"}}
@@ -140,7 +146,7 @@ func (b *build) preflight(ctx context.Context) error {
 			return err
 		}
 	}
-	return os.MkdirAll(filepath.Dir(b.r.Output), 0o755)
+	return nil
 }
 
 // configure writes what the manifest says into the tree.

@@ -22,11 +22,6 @@ import (
 // disk makes the image file with its table and file systems, and mounts the
 // top level of the system's.
 func (b *build) disk(ctx context.Context) error {
-	var err error
-	if b.dir, err = os.MkdirTemp(b.r.WorkDir, "rastos-build-"); err != nil {
-		return fmt.Errorf("make a working folder: %w", err)
-	}
-	b.scope.Defer("remove the working folder", func(context.Context) error { return os.RemoveAll(b.dir) })
 	if err := b.createImage(); err != nil {
 		return err
 	}
@@ -98,7 +93,7 @@ func serialOf(guid string) uint32 {
 // mount mounts the top level and makes the subvolumes and the empty tree of
 // nodes.
 func (b *build) mount(dev string) error {
-	top := filepath.Join(b.dir, "top")
+	top := filepath.Join(b.dir, folderTop)
 	if err := os.Mkdir(top, 0o700); err != nil {
 		return err
 	}
@@ -160,7 +155,7 @@ func (b *build) release() error {
 		return nil
 	}
 	b.mounted = false
-	return b.Mounts.Release(filepath.Join(b.dir, "top"))
+	return b.Mounts.Release(filepath.Join(b.dir, folderTop))
 }
 
 // volumes fills the shared subvolumes: what the packages ship, the users'

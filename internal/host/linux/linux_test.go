@@ -8,6 +8,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,43 @@ func TestLockExcludesAndEndsWithUnlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Unlock()
+}
+
+func TestALockIsOnTheFileThatHasTheName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	for range 2 {
+		l, err := linux.TryLock(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(l.Remove(), l.Remove()); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the file is still there: %v", err)
+		}
+	}
+	// Many take and remove it at once: never do two hold it.
+	var inside atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				l, err := linux.TryLock(path)
+				if err != nil {
+					continue
+				}
+				if inside.Add(1) != 1 {
+					t.Error("two hold one lock")
+				}
+				inside.Add(-1)
+				if err := l.Remove(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestCopyKeepsContentsAndHoles(t *testing.T) {

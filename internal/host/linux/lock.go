@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -15,8 +16,7 @@ import (
 )
 
 // Lock is an advisory lock on a file, held until Unlock or the end of the
-// process, however that comes. The file stays: removing it would let two
-// processes hold locks on two files of one name.
+// process, however that comes. Unlock leaves the file, Remove takes it away.
 type Lock struct{ f *os.File }
 
 // LockedError is a lock that another process holds.
@@ -63,19 +63,9 @@ func WaitLock(ctx context.Context, path string) (*Lock, error) {
 }
 
 func lock(path string, how int) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	f, err := lockFile(path, how)
 	if err != nil {
 		return nil, err
-	}
-	err = retry(func() error { return unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		e := &LockedError{Path: path, PID: holder(f)}
-		f.Close()
-		return nil, e
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	if how == unix.LOCK_EX {
 		// For the message of the next one only; the lock itself is the kernel's.
@@ -84,6 +74,47 @@ func lock(path string, how int) (*Lock, error) {
 		}
 	}
 	return &Lock{f}, nil
+}
+
+// lockFile locks the file that has the name path. One that its holder removed
+// between the open and the lock is not that file any more.
+func lockFile(path string, how int) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		err = retry(func() error { return unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			e := &LockedError{Path: path, PID: holder(f)}
+			f.Close()
+			return nil, e
+		}
+		var same bool
+		if err == nil {
+			same, err = names(path, f)
+		}
+		if err == nil && same {
+			return f, nil
+		}
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+	}
+}
+
+// names tells whether path is the name of f.
+func names(path string, f *os.File) (bool, error) {
+	mine, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	now, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(mine, now), err
 }
 
 func holder(f *os.File) int {
@@ -101,4 +132,17 @@ func (l *Lock) Unlock() error {
 	f := l.f
 	l.f = nil
 	return f.Close()
+}
+
+// Remove releases the lock and takes its file away, if it is there still. Who
+// opened the file before finds out when it gets the lock.
+func (l *Lock) Remove() error {
+	if l.f == nil {
+		return nil
+	}
+	err := os.Remove(l.f.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, l.Unlock())
 }

@@ -5,63 +5,121 @@ package run
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // apartMark is set in the environment of the second process.
-const apartMark = "RASTOS_APART=1"
+const apartMark = "RASTOS_APART"
+
+// ApartError is a kernel, or a container around us, that gives no mount
+// namespace.
+type ApartError struct{ Err error }
+
+func (e *ApartError) Error() string {
+	return fmt.Sprintf("go on in a mount namespace of its own: %v", e.Err)
+}
+func (e *ApartError) Unwrap() error { return e.Err }
+
+// ExitCode is the class "missing privilege".
+func (e *ApartError) ExitCode() int {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return 8
+	}
+	return 1
+}
+
+// Hint says what to do.
+func (e *ApartError) Hint() string {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return "run as root; inside a container it needs CAP_SYS_ADMIN (docker/podman: --privileged)"
+	}
+	return ""
+}
 
 // Apart runs this very command line again in a mount namespace of its own and
 // passes signals on to it. What is mounted there never shows on the host, and
-// the kernel takes it away with the process, even after a kill. again is false
-// in that second process, which goes on as usual; in the first one code is the
-// exit code to end with.
+// the kernel takes it away with the last process in it, even after a kill;
+// what the host mounts and unmounts meanwhile is seen there.
 //
-// The second process is in a process group of its own, so that ^C reaches it
-// once, through the first.
-func Apart() (code int, again bool, err error) {
-	for _, e := range os.Environ() {
-		if e == apartMark {
-			return 0, false, nil
-		}
+// In the first process it returns when the second has ended: ran is true and
+// code is the exit code to end with. In the second it returns at once, and
+// ran is false: the caller goes on.
+func Apart() (code int, ran bool, err error) {
+	if os.Getenv(apartMark) != "" {
+		return 0, false, enterApart()
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), apartMark)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	// The parent-death signal is the forking thread's: keep it to the end.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), apartMark+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// In a process group of its own, ^C reaches it once, through the first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, passedOn()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
-		return 0, false, fmt.Errorf("start again in a private mount namespace: %w", err)
+		return 0, false, &ApartError{err}
 	}
 	ended := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				_ = cmd.Process.Signal(s)
-			case <-ended:
-				return
-			}
-		}
-	}()
+	go passOn(signals, cmd.Process, ended)
 	err = cmd.Wait()
 	close(ended)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		if st, ok := exit.Sys().(syscall.WaitStatus); ok && st.Signaled() {
-			return 128 + int(st.Signal()), true, nil
-		}
-		return exit.ExitCode(), true, nil
+		return exitCode(exit.Sys().(syscall.WaitStatus)), true, nil
 	}
 	return 0, true, err
+}
+
+// enterApart is the second process's part.
+func enterApart() error {
+	// For what it runs the mark means nothing.
+	if err := os.Unsetenv(apartMark); err != nil {
+		return &ApartError{err}
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return &ApartError{fmt.Errorf("keep mounts from the host: %w", err)}
+	}
+	return nil
+}
+
+// passedOn lists the signals that are for the second process. One that was
+// ignored from the start (nohup) stays ignored, in both.
+func passedOn() []os.Signal {
+	list := []os.Signal{syscall.SIGTERM, syscall.SIGTSTP}
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// passOn sends signals on until the second process has ended. ^Z stops both,
+// as the person who typed it knows of one only.
+func passOn(signals <-chan os.Signal, second *os.Process, ended <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			if s != syscall.SIGTSTP {
+				_ = second.Signal(s)
+				continue
+			}
+			_ = second.Signal(syscall.SIGSTOP)
+			_ = unix.Kill(os.Getpid(), unix.SIGSTOP) // until SIGCONT
+			_ = second.Signal(syscall.SIGCONT)
+		case <-ended:
+			return
+		}
+	}
 }
