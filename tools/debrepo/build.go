@@ -44,7 +44,10 @@ func (b *build) run(ctx context.Context) error {
 	}
 	if b.sign {
 		var err error
-		if b.signer, err = b.loadKey(); err != nil {
+		if b.signer, err = b.loadKey(); err == nil {
+			err = b.sameKey()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -78,7 +81,7 @@ func (b *build) run(ctx context.Context) error {
 
 // fetch has apt download the packages. The cache is ours until unlock.
 func (b *build) fetch(ctx context.Context) (debs []aptget.Deb, unlock func(), err error) {
-	if len(b.list.Packages) == 0 {
+	if b.addsOnly() {
 		return nil, func() {}, nil
 	}
 	if err := os.MkdirAll(b.cache, 0o755); err != nil {
@@ -103,14 +106,33 @@ func (b *build) prepare() error {
 		return err
 	}
 	b.converter.Trim, b.converter.TrimMore, b.converter.Fast = b.trim, b.list.Trim, b.level == "fast"
-	if b.list.Packages == nil {
-		return nil // an addition to what is there
+	if b.addsOnly() {
+		return nil
 	}
+	return b.clear()
+}
+
+// addsOnly tells whether packages are added to what is there.
+func (b *build) addsOnly() bool { return len(b.list.Packages) == 0 }
+
+// clear empties the repository's directory, if it is one of ours.
+func (b *build) clear() error {
 	old, err := filepath.Glob(filepath.Join(b.out, "*.pkg.tar.zst*"))
 	if err != nil {
 		return err
 	}
-	for _, name := range append(old, b.databaseFiles()...) {
+	if _, err := os.Stat(b.stampFile()); err != nil && len(old) > 0 {
+		return fmt.Errorf("%s holds packages, but not of a repository %s that this program made: give --out an empty directory", b.out, b.name)
+	}
+	// From here on the directory is ours, even if we are stopped.
+	if err := os.WriteFile(b.stampFile(), []byte("unfinished"), 0o644); err != nil {
+		return fmt.Errorf("mark the repository: %w", err)
+	}
+	rest, err := filepath.Glob(filepath.Join(b.out, ".package-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(old, rest, b.databaseFiles()) {
 		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("clear the repository: %w", err)
 		}

@@ -70,7 +70,7 @@ func parse(args []string, errors io.Writer) (*options, error) {
 		return nil
 	})
 	f.BoolVar(&o.sign, "sign", false, "sign packages and database; the public key is written as NAME.pub")
-	f.StringVar(&o.key, "key", "", "`file` of the private key, made if it is not there (default: NAME.key in the cache, else beside the repository)")
+	f.StringVar(&o.key, "key", "", "`file` of the private key, made if it is not there (default: the directory of the repository with .key added)")
 	f.BoolVar(&o.trim, "trim", false, "leave out documentation, manual pages and translations")
 	f.BoolVar(&o.refresh, "refresh", false, "ask for new package indexes")
 	f.IntVar(&o.jobs, "jobs", 2, "packages converted at the same time")

@@ -31,7 +31,7 @@ func (b *build) databaseFiles() []string {
 			names = append(names, filepath.Join(b.out, b.name+kind+end))
 		}
 	}
-	return append(names, b.stampFile())
+	return names
 }
 
 // publish signs the packages and enters them into the database.
@@ -72,15 +72,15 @@ func (b *build) detach(name string) error {
 	return os.WriteFile(name+".sig", []byte(sig.String()), 0o644)
 }
 
-// keyFile is where the private key is kept between runs.
+func (b *build) publicFile() string { return filepath.Join(b.out, b.name+".pub") }
+
+// keyFile is where the private key is kept between runs: beside the directory
+// of the repository, which may be served to others as a whole.
 func (b *build) keyFile() string {
-	switch {
-	case b.key != "":
+	if b.key != "" {
 		return b.key
-	case b.cache != "":
-		return filepath.Join(b.cache, b.name+".key")
 	}
-	return filepath.Join(filepath.Dir(filepath.Clean(b.out)), b.name+".key")
+	return filepath.Clean(b.out) + ".key"
 }
 
 // loadKey reads the signing key, or makes one on the first run.
@@ -121,7 +121,27 @@ func (b *build) writePublic() error {
 	if err := b.signer.WritePublic(&text); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.out, b.name+".pub"), []byte(text.String()), 0o644)
+	return os.WriteFile(b.publicFile(), []byte(text.String()), 0o644)
+}
+
+// sameKey refuses to add to a repository with another key than its own: pacman
+// would refuse a part of it.
+func (b *build) sameKey() error {
+	last, err := os.ReadFile(b.publicFile())
+	if errors.Is(err, fs.ErrNotExist) || !b.addsOnly() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	if err := b.signer.WritePublic(&text); err != nil {
+		return err
+	}
+	if text.String() != string(last) {
+		return fmt.Errorf("the key %s is not that of the repository %s: name its key with --key", b.keyFile(), b.out)
+	}
+	return nil
 }
 
 func (b *build) stampFile() string { return filepath.Join(b.out, "."+b.name+".stamp") }
@@ -186,7 +206,7 @@ func hashFile(w io.Writer, name string) error {
 // upToDate tells whether the last run made just this. Additions to a
 // repository are always made.
 func (b *build) upToDate(stamp string) bool {
-	if len(b.list.Packages) == 0 {
+	if b.addsOnly() {
 		return false
 	}
 	last, err := os.ReadFile(b.stampFile())
@@ -206,12 +226,11 @@ func (b *build) finish(stamp string) error {
 		installed += r.Installed
 	}
 	b.say("%s: %d packages, %.1f MB packed, %.1f MB installed", b.database(), len(b.results), float64(packed)/1e6, float64(installed)/1e6)
-	if len(b.list.Packages) == 0 {
-		// The repository is no longer what its list says.
-		if err := os.Remove(b.stampFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+	if b.addsOnly() {
+		stamp = "more than its list says"
 	}
-	return os.WriteFile(b.stampFile(), []byte(stamp), 0o644)
+	if err := os.WriteFile(b.stampFile(), []byte(stamp), 0o644); err != nil {
+		return fmt.Errorf("mark the repository: %w", err)
+	}
+	return nil
 }

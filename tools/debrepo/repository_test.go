@@ -3,7 +3,7 @@
 package main
 
 import (
-	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -240,18 +240,63 @@ func TestPacmanInstallsSamples(t *testing.T) {
 
 // TestAdditionsReplaceAPackage adds a newer version to a finished repository.
 func TestAdditionsReplaceAPackage(t *testing.T) {
-	dir := t.TempDir()
-	out := filepath.Join(dir, "repo")
-	for i, want := range []string{"hello 1.0-1", "hello 2.0-1"} {
-		args := []string{"--local", fmt.Sprintf("name=hello,version=%d.0-1,tree=%s", i+1, "../../profiles"), "--out", out, "--name", "x", "--level", "fast"}
-		if err := run(context.Background(), args, io.Discard); err != nil {
+	out := filepath.Join(t.TempDir(), "repo")
+	add := func(version int, more ...string) error {
+		local := fmt.Sprintf("name=hello,version=%d.0-1,tree=%s", version, "../../profiles")
+		return run(t.Context(), append([]string{"--local", local, "--out", out, "--name", "x", "--sign"}, more...), io.Discard)
+	}
+	for _, version := range []int{1, 2} {
+		if err := add(version); err != nil {
 			t.Fatal(err)
 		}
 		g := newGuest(t, filepath.Join(t.TempDir(), "root"), out, "x")
 		g.pacman("-Sy")
-		if got := g.pacman("-Sl", "x"); got != "x "+want+"\n" {
+		if got, want := g.pacman("-Sl", "x"), fmt.Sprintf("x hello %d.0-1\n", version); got != want {
 			t.Errorf("the repository has %q, want %q", got, want)
 		}
+	}
+	if err := add(3, "--key", filepath.Join(t.TempDir(), "other.key")); err == nil {
+		t.Error("packages of another key were added")
+	}
+}
+
+func TestSamePackagesGiveTheSameBytes(t *testing.T) {
+	debs := samples(t)
+	list := &pkglist.List{Packages: []string{"any"}, Local: []pkglist.Local{{Name: "extra", Version: "1-1", Tree: "convert/additions"}}}
+	sums := make(map[string]string)
+	for range 2 {
+		out := assemble(t, debs, list, options{level: "fast"})
+		names, err := filepath.Glob(filepath.Join(out, "*.pkg.tar.zst"))
+		if err != nil || len(names) != len(debs)+2 {
+			t.Fatalf("%v, %v", names, err)
+		}
+		for _, name := range append(names, filepath.Join(out, "test.db.tar.gz")) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := fmt.Sprintf("%x", sha256.Sum256(data))
+			if last, ok := sums[filepath.Base(name)]; ok && last != sum {
+				t.Errorf("%s differs", filepath.Base(name))
+			}
+			sums[filepath.Base(name)] = sum
+		}
+	}
+}
+
+// TestForeignDirectoriesStay makes sure that no packages of others are deleted.
+func TestForeignDirectoriesStay(t *testing.T) {
+	out := t.TempDir()
+	foreign := filepath.Join(out, "mine-1-1-any.pkg.tar.zst")
+	if err := os.WriteFile(foreign, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := &build{options: options{out: out, name: "x"}, list: &pkglist.List{Packages: []string{"a"}}, log: io.Discard}
+	if err := b.prepare(); err == nil {
+		t.Error("a directory with packages of others was taken")
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Error(err)
 	}
 }
 
