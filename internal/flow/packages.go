@@ -4,6 +4,7 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -128,8 +129,6 @@ func stage(k trans.EventKind) string {
 		return "remove packages"
 	case trans.EventInstall, trans.EventUpgrade:
 		return "install packages"
-	case trans.EventHook:
-		return "run hooks"
 	}
 	return ""
 }
@@ -143,7 +142,9 @@ func (p *packageSink) event(e trans.Event) {
 		p.count("database "+e.Name, e, report.Bytes, e.Finished, e.Text)
 	case trans.EventDownload:
 		p.download(e)
-	case trans.EventVerify, trans.EventRemove, trans.EventInstall, trans.EventUpgrade, trans.EventHook:
+	case trans.EventHook:
+		report.Notef(p.sink, "hook %d of %d: %s", e.Done, e.Total, cmp.Or(e.Text, e.Name))
+	case trans.EventVerify, trans.EventRemove, trans.EventInstall, trans.EventUpgrade:
 		p.count(stage(e.Kind), e, report.Items, e.Total > 0 && e.Done >= e.Total && e.Finished, fmt.Sprint(e.Total))
 	case trans.EventOutput:
 		p.sink.Emit(report.Event{Kind: report.Output, Task: e.Name, Message: e.Text})

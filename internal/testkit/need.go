@@ -3,9 +3,12 @@
 package testkit
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -60,5 +63,36 @@ func Integration(t testing.TB) {
 	t.Helper()
 	if os.Getenv("RASTOS_TEST_INTEGRATION") != "1" {
 		t.Skip("an integration test: RASTOS_TEST_INTEGRATION is not 1")
+	}
+}
+
+// NeedFile asks for a file that a make target makes.
+func NeedFile(t testing.TB, path, target string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		missing(t, path+" (`"+target+"` makes it)")
+	}
+}
+
+// LogWriter gives what is written to it to the test's log, a line at a time.
+func LogWriter(t testing.TB) io.Writer { return &logWriter{t: t} }
+
+type logWriter struct {
+	t    testing.TB
+	mu   sync.Mutex
+	rest []byte
+}
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest = append(w.rest, p...)
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 {
+			return len(p), nil
+		}
+		w.t.Logf("%s", w.rest[:i])
+		w.rest = w.rest[i+1:]
 	}
 }

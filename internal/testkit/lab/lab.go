@@ -58,6 +58,12 @@ type Lab struct {
 // New makes the folder, the site repository with version 1 of the service
 // "hello", and starts the server. Close ends all of it.
 func New(ctx context.Context, c Config) (*Lab, error) {
+	for _, p := range []*string{&c.Dir, &c.Rastos, &c.Base} {
+		var err error
+		if *p, err = filepath.Abs(*p); err != nil {
+			return nil, err
+		}
+	}
 	l := &Lab{Config: c}
 	if l.Log == nil {
 		l.Log = io.Discard

@@ -53,3 +53,9 @@ func quoted(words []string) string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// Packages is the list of a small machine, as the repository of `make repo`
+// names them.
+func Packages() []string {
+	return []string{"base", "linux", "systemd-boot-efi", "openssh-server", "pacman-package-manager"}
+}
