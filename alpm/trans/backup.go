@@ -42,39 +42,51 @@ func (j *placing) decide(h *tar.Header) (extract.Decision, error) {
 	return j.decideFile(h, path)
 }
 
-// linkGoes tells whether a link at path, where this package has a directory,
-// was one of its old version.
+// linkGoes tells whether there is a link at path, where this package has a
+// directory. That is no conflict only if the path was the installed version's,
+// or another package's that gives it up; then the link goes, with pacman.
 func (j *placing) linkGoes(path string) bool {
-	if j.old != nil && listHas(j.old.Files, path) {
-		return true
+	if j.old == nil && !j.check.moved[path] {
+		return false
 	}
-	return j.check.moved[path]
+	info, err := j.tree.lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 func (j *placing) decideFile(h *tar.Header, path string) (extract.Decision, error) {
-	orig, backup := backupSum(j.old, path)
-	d := extract.Decision{MD5: j.a.backup[path]}
-	backup = backup || j.a.backup[path]
-	keep := j.noUpgrade.match(path)
-	if !backup && !keep {
+	orig, was := backupSum(j.old, path)
+	is, keep := j.a.backup[path], j.noUpgrade.match(path)
+	d := extract.Decision{MD5: is}
+	if !was && !is && !keep {
 		return d, nil
 	}
 	info, err := j.tree.lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return d, nil // new; a directory in the way is for the extraction to refuse
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return d, err
-	}
-	if keep {
+	case keep:
 		d.As = j.pacnew(path)
-		return d, nil
-	}
-	if h.Typeflag != tar.TypeReg {
+	case !is:
+		return d, j.giveUp(path, orig)
+	case h.Typeflag != tar.TypeReg:
 		return j.decideLink(h, path, d)
+	default:
+		d.Settle = func(shipped string) (extract.Decision, error) { return j.settleFile(path, orig, shipped) }
 	}
-	d.Settle = func(shipped string) (extract.Decision, error) { return j.settleFile(path, orig, shipped) }
 	return d, nil
+}
+
+// giveUp handles what was a backup file and is an ordinary one now. pacman
+// removes it with the old version, and keeps it as .pacsave if it was changed.
+func (j *placing) giveUp(path, orig string) error {
+	local, err := j.tree.md5(path)
+	if err != nil || local == "" || local == orig || j.opt.NoSave {
+		return err
+	}
+	return j.save(j.old, path)
 }
 
 // settleFile compares three versions of a backup file: as the installed

@@ -146,7 +146,7 @@ func (u universe) String() string {
 
 // differentialSeeds is small enough for every run; RASTOS_TEST_SEEDS asks for
 // more.
-const differentialSeeds = 150
+const differentialSeeds = 100
 
 func seedCount() int {
 	if n, err := strconv.Atoi(os.Getenv("RASTOS_TEST_SEEDS")); err == nil {

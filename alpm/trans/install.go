@@ -94,6 +94,10 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, Text: fmt.Sprintf(
 			"the directory keeps its mode %03o; the package has %03o", d.Have, d.Want)})
 	}
+	for _, d := range res.DirOwners {
+		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, Text: fmt.Sprintf(
+			"the directory keeps its owner %d:%d; the package has %d:%d", d.HaveUID, d.HaveGID, d.WantUID, d.WantGID)})
+	}
 	for _, w := range res.Warnings {
 		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Text: w})
 	}

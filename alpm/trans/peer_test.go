@@ -4,6 +4,7 @@ package trans_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,6 +43,21 @@ func TestPeerInstall(t *testing.T) {
 	if out := l.mustPacman(l.ours, "-Qe"); out != "app 1-1\n" {
 		t.Errorf("explicit packages: %q", out)
 	}
+}
+
+// The same with a repository that repo-add made.
+func TestPeerInstallFromRepoAdd(t *testing.T) {
+	l := peer(t)
+	repoAdd := testkit.NeedTool(t, "repo-add")
+	var paths []string
+	for _, s := range base {
+		paths = append(paths, s.build(t, l.repoDir))
+	}
+	out, err := exec.Command(repoAdd, append([]string{"-q", filepath.Join(l.repoDir, "core.db.tar.gz")}, paths...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("repo-add: %v\n%s", err, out)
+	}
+	l.both(trans.Request{Targets: []string{"app"}}, "-S", "app")
 }
 
 func TestPeerInstallGroupThenRemove(t *testing.T) {

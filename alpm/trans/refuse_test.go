@@ -69,6 +69,27 @@ func TestDamagedCacheIsDownloadedAgain(t *testing.T) {
 	l.run(trans.Request{Targets: []string{"a"}})
 }
 
+func TestVerifiedCacheIsNotDownloadedAgain(t *testing.T) {
+	l := newLab(t)
+	l.publish(two()...)
+	l.run(trans.Request{Targets: []string{"a"}})
+	l.run(trans.Request{Remove: []string{"a", "b"}})
+	changed, err := trans.Sync(context.Background(), l.environment(), nil)
+	must(t, err)
+	if len(changed) != 0 {
+		t.Errorf("changed without a change: %v", changed)
+	}
+	must(t, os.RemoveAll(l.repoDir))
+	plan, err := l.try(trans.Request{Targets: []string{"a"}})
+	must(t, err)
+	if plan.Sizes.Download != 0 {
+		t.Errorf("%d bytes to download", plan.Sizes.Download)
+	}
+	if !l.has(trans.EventVerify, "a-1-1") {
+		t.Error("it was not verified again")
+	}
+}
+
 // signed gives the environment a key, and the repository its signatures.
 func (l *lab) signed(specs ...spec) (signer *keyring.Signer, sign func(path string)) {
 	l.t.Helper()

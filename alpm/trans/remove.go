@@ -113,16 +113,18 @@ func (r *runner) realNames(a *archive, old *desc.Package) map[string]bool {
 	return names
 }
 
-// clearWay makes room where the new version has a file and the old one a
-// directory: what the old one has in it goes before the extraction.
+// clearWay makes room where a directory of the old version is to be something
+// else: the new version has a file there, or a person has put a link to
+// another directory there, which the new version's directory replaces. What
+// the old version has in it goes before the extraction.
 func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
 	for _, f := range old.Files {
 		dir := strings.TrimSuffix(f, "/")
-		if dir == f || !a.has(dir) {
+		if dir == f {
 			continue
 		}
 		info, err := t.lstat(dir)
-		if err != nil || !info.IsDir() {
+		if err != nil || !(info.IsDir() && a.has(dir) || info.Mode()&fs.ModeSymlink != 0 && a.has(f)) {
 			continue
 		}
 		for _, g := range slices.Backward(old.Files) {
