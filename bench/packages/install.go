@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rastos/rastos/bench/figure"
+)
+
+// dbPath is where pacman's database is, below a root.
+const dbPath = "var/lib/pacman"
+
+// install measures the installation of all packages into an empty root.
+func (s *session) install(ctx context.Context, name string, m medium, signed bool) error {
+	r := result{name: name, peer: s.version}
+	ours := func(i int) error {
+		u, err := s.once(ctx, m, signed, s.installOurs, s.check)
+		s.say("%s %d/%d: ours %.2f s + %.2f s sync, %.2f s CPU, %.0f MB", name, i+1, s.opt.runs, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
+		r.ours = append(r.ours, u)
+		return err
+	}
+	peers := func(i int) error {
+		u, err := s.once(ctx, m, signed, s.installPacman, nil)
+		s.say("%s %d/%d: pacman %.2f s + %.2f s sync, %.2f s CPU, %.0f MB", name, i+1, s.opt.runs, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
+		r.peers = append(r.peers, u)
+		return err
+	}
+	if err := turns(s.opt.runs, ours, peers); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := s.ratio(r); err != nil || name != "install-tmpfs" {
+		return err
+	}
+	mine := round(median(r.ours, usage.megabytes))
+	return s.write(figure.Figure{Name: "install-memory", Value: mine, Unit: "MB", Ours: mine, Peer: s.version,
+		PeerValue: round(median(r.peers, usage.megabytes)), Runs: len(r.ours)})
+}
+
+// site is one installation: where it happens and how.
+type site struct {
+	Root, Cache, Conf string
+	Repo, Name, GPG   string
+	Targets           []string
+	Signed            bool
+	Workers           int
+	Profile           string
+}
+
+// once makes a fresh place and a fresh cache, installs, flushes and checks.
+func (s *session) once(ctx context.Context, m medium, signed bool, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error) (u usage, err error) {
+	dir, err := os.MkdirTemp(s.dir, "run-")
+	if err != nil {
+		return u, err
+	}
+	defer os.RemoveAll(dir)
+	p, err := newPlace(ctx, m, dir, s.opt.disks)
+	if err != nil {
+		return u, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	at := &site{
+		Root: p.root, Cache: filepath.Join(dir, "cache"), Conf: filepath.Join(dir, "pacman.conf"),
+		Repo: s.repo, Name: s.opt.set, GPG: s.gpg, Targets: s.names, Signed: signed, Workers: s.opt.workers, Profile: s.opt.profile,
+	}
+	for _, d := range []string{at.Cache, filepath.Join(at.Root, dbPath), filepath.Join(at.Root, "var/log")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return u, err
+		}
+	}
+	if err := at.writeConf(); err != nil {
+		return u, err
+	}
+	if u, err = do(ctx, at); err != nil {
+		return u, err
+	}
+	if u.sync, err = p.sync(); err != nil || check == nil {
+		return u, err
+	}
+	return u, check(ctx, at)
+}
+
+func (s *session) installPacman(ctx context.Context, at *site) (usage, error) {
+	return measure(ctx, at.pacman(append([]string{"-Sy", "--noprogressbar"}, at.Targets...)...)...)
+}
+
+// installOurs starts this program again as the installer.
+func (s *session) installOurs(ctx context.Context, at *site) (usage, error) {
+	data, err := json.Marshal(at)
+	if err != nil {
+		return usage{}, err
+	}
+	order := filepath.Join(filepath.Dir(at.Conf), "order.json")
+	if err := os.WriteFile(order, data, 0o600); err != nil {
+		return usage{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return usage{}, err
+	}
+	return measure(ctx, self, installCommand, order)
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rastos/rastos/alpm/repo"
+	"github.com/rastos/rastos/alpm/syncdb"
+)
+
+// addCommand makes this program the maker of a database that is measured.
+const addCommand = "add-from"
+
+// repoAdd measures the making of a database of all packages.
+func (s *session) repoAdd(ctx context.Context) error {
+	archives, err := filepath.Glob(filepath.Join(s.repo, "*.pkg.tar.zst"))
+	if err != nil || len(archives) == 0 {
+		return errors.Join(err, fmt.Errorf("no archives in %s", s.repo))
+	}
+	r := result{name: "repo-add", peer: "repo-add of " + s.version}
+	ours := func(i int) error {
+		u, err := s.makeDatabase(ctx, archives, s.addOurs)
+		s.say("repo-add %d/%d: ours %.2f s, %.2f s CPU, %.0f MB", i+1, s.opt.runs, u.wall.Seconds(), u.cpu.Seconds(), u.megabytes())
+		r.ours = append(r.ours, u)
+		return err
+	}
+	peers := func(i int) error {
+		u, err := s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (usage, error) {
+			return measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
+		})
+		s.say("repo-add %d/%d: repo-add %.2f s, %.2f s CPU, %.0f MB", i+1, s.opt.runs, u.wall.Seconds(), u.cpu.Seconds(), u.megabytes())
+		r.peers = append(r.peers, u)
+		return err
+	}
+	if err := turns(s.opt.runs, ours, peers); err != nil {
+		return fmt.Errorf("repo-add: %w", err)
+	}
+	return s.ratio(r)
+}
+
+// makeDatabase has a database made in a fresh folder and counts its packages.
+func (s *session) makeDatabase(ctx context.Context, archives []string, do func(context.Context, string, []string) (usage, error)) (usage, error) {
+	dir, err := os.MkdirTemp(s.dir, "db-")
+	if err != nil {
+		return usage{}, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "made.db.tar.gz")
+	u, err := do(ctx, path, archives)
+	if err != nil {
+		return u, err
+	}
+	db, err := syncdb.Open(path)
+	if err != nil {
+		return u, err
+	}
+	if len(db.Packages) != len(s.names) {
+		return u, fmt.Errorf("the database has %d packages instead of %d", len(db.Packages), len(s.names))
+	}
+	return u, nil
+}
+
+// addOrder is what our maker of a database is told.
+type addOrder struct {
+	DB       string
+	Archives []string
+	Profile  string
+}
+
+func (s *session) addOurs(ctx context.Context, db string, archives []string) (usage, error) {
+	data, err := json.Marshal(addOrder{db, archives, s.opt.profile})
+	if err != nil {
+		return usage{}, err
+	}
+	order := filepath.Join(filepath.Dir(db), "order.json")
+	if err := os.WriteFile(order, data, 0o600); err != nil {
+		return usage{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return usage{}, err
+	}
+	return measure(ctx, self, addCommand, order)
+}
+
+// addChild does what repo-add does, with alpm/repo.
+func addChild(ctx context.Context, order string) error {
+	data, err := os.ReadFile(order)
+	if err != nil {
+		return err
+	}
+	var o addOrder
+	if err := json.Unmarshal(data, &o); err != nil {
+		return err
+	}
+	stop, err := startProfile(o.Profile)
+	if err != nil {
+		return err
+	}
+	if _, err := repo.Add(ctx, o.DB, o.Archives, repo.Options{}); err != nil {
+		return err
+	}
+	return stop()
+}
