@@ -118,7 +118,7 @@ func (s *state) resolve() error {
 		missing = append(missing, rs.missing...)
 	}
 	if len(missing) > 0 {
-		return &UnsatisfiedError{Missing: uniqueMissing(missing)}
+		return s.unsatisfied(uniqueMissing(missing))
 	}
 	s.add, s.addName = nil, map[string]*node{}
 	for _, n := range rs.done {
@@ -177,7 +177,7 @@ func (rs *resolver) pullDep(n *node, d desc.Dep) bool {
 	if next == nil {
 		rs.missing = append(rs.missing, Missing{
 			Package: n.pkg.Name, Version: n.pkg.Version, Dep: d,
-			Chain: rs.chain(n), Ignored: ignored, Near: rs.nearRepos(d.Name),
+			Chain: rs.chain(n), Ignored: ignored,
 		})
 	}
 	return false
@@ -219,6 +219,20 @@ func (rs *resolver) chain(n *node) []string {
 	return chain
 }
 
+// unsatisfied makes the error, with a hint for the first that has one: looking
+// for near names takes long in large repositories.
+func (s *state) unsatisfied(missing []Missing) error {
+	for i := range missing {
+		if missing[i].Cause != "" || missing[i].Ignored {
+			continue
+		}
+		if missing[i].Near = s.nearRepos(missing[i].Dep.Name); len(missing[i].Near) > 0 {
+			break
+		}
+	}
+	return &UnsatisfiedError{Missing: missing}
+}
+
 func uniqueMissing(list []Missing) []Missing {
 	seen := map[string]bool{}
 	var out []Missing
@@ -241,7 +255,7 @@ func (s *state) checkDeps() error {
 		return nil
 	}
 	if missing := s.unmet(); len(missing) > 0 {
-		return &UnsatisfiedError{Missing: missing}
+		return s.unsatisfied(missing)
 	}
 	return nil
 }
@@ -259,7 +273,7 @@ func (s *state) unmet() []Missing {
 	for _, n := range s.add {
 		for _, d := range s.wanted(n.pkg) {
 			if !met(d) {
-				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: d, Near: s.nearRepos(d.Name)})
+				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: d})
 			}
 		}
 	}

@@ -13,8 +13,9 @@
 // (checksum, signature as SigLevel asks, identity with the plan), there is
 // room, and no file is in the way. Then: PreTransaction hooks, removals,
 // installs, ldconfig, PostTransaction hooks. The entry in the local database
-// is written last for each package, so that an interrupted transaction leaves
-// every package either as it was or whole.
+// is written last for each package, and at no time is an installed package
+// without one. After a crash, files that the package at hand has for the first
+// time may be there without an owner, which the next run reports as in the way.
 //
 // Packages that are all new to the root are extracted side by side, the
 // largest first; their post_install scriptlets run afterwards, in the order of

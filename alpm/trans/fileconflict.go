@@ -112,6 +112,9 @@ func (c *fileCheck) root(a *archive) error {
 	skip := "" // below a file that becomes a directory, nothing can be in the way
 	for _, f := range a.files {
 		if old != nil && listHas(old.Files, f) {
+			if err := c.stillFile(a, f); err != nil {
+				return err
+			}
 			continue
 		}
 		if skip != "" && strings.HasPrefix(f, skip) {
@@ -143,6 +146,23 @@ func (c *fileCheck) root(a *archive) error {
 		c.found = append(c.found, FileConflict{Package: a.info.Name, Path: f, Owner: owner})
 	}
 	return nil
+}
+
+// stillFile looks at a file that the old version has too. Only one thing can
+// be wrong with it: a person put a directory there, which no file replaces.
+// libalpm finds out in the middle of the upgrade.
+func (c *fileCheck) stillFile(a *archive, f string) error {
+	if strings.HasSuffix(f, "/") {
+		return nil
+	}
+	info, err := c.tree.lstat(f)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && info.IsDir() {
+		c.found = append(c.found, FileConflict{Package: a.info.Name, Path: f})
+	}
+	return err
 }
 
 // resolved tells whether the path that is there is to go or may be replaced.

@@ -29,13 +29,13 @@ func (r *runner) installOne(ctx context.Context, a *archive) error {
 	if ctx.Err() != nil {
 		return r.failed(op, a.info.Name, context.Cause(ctx))
 	}
-	// A package that was begun is finished: half of one is worse than late.
-	ctx = context.WithoutCancel(ctx)
 	r.tell(Event{Kind: kind, Name: a.info.Name, Text: strings.Join(versions, " "), Done: int64(r.done + 1), Total: int64(r.total)})
 	if err := r.script(ctx, a.info.Name, a.scriptlet(), before, versions...); err != nil {
 		return r.failed(op, a.info.Name, err)
 	}
-	if err := r.place(ctx, a, r.tree); err != nil {
+	// Files that were begun are finished: half a package is worse than late.
+	// A scriptlet can be interrupted, for it may hang.
+	if err := r.place(context.WithoutCancel(ctx), a, r.tree); err != nil {
 		return r.failed(op, a.info.Name, err)
 	}
 	n := r.finished()

@@ -274,6 +274,10 @@ func TestFilesInTheWayAreRefused(t *testing.T) {
 	if want := (trans.FileConflict{Package: "d", Path: "usr/share/"}); len(got) != 1 || got[0] != want {
 		t.Errorf("a link for a directory: %+v", got)
 	}
+	// So is a directory that a person put in the place of an installed file.
+	must(t, os.Remove(filepath.Join(l.ours, "usr/bin/b")))
+	must(t, os.Mkdir(filepath.Join(l.ours, "usr/bin/b"), 0o755))
+	conflicts(l.refused(trans.Request{Targets: []string{"b"}}, 4))
 	// A directory where the package has a file is in the way as well.
 	must(t, os.MkdirAll(filepath.Join(l.ours, "usr/lib/mine"), 0o755))
 	conflicts(l.refused(trans.Request{Targets: []string{"e"}}, 4))

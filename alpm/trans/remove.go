@@ -25,7 +25,7 @@ func (r *runner) removeAll(ctx context.Context) error {
 			return r.failed("remove", name, context.Cause(ctx))
 		}
 		r.tell(Event{Kind: EventRemove, Name: name, Text: rm.Package.Version, Done: int64(r.done + 1), Total: int64(r.total)})
-		if err := r.removeOne(context.WithoutCancel(ctx), r.local.Package(name)); err != nil {
+		if err := r.removeOne(ctx, r.local.Package(name)); err != nil {
 			return r.failed("remove", name, err)
 		}
 		n := r.finished()
@@ -53,12 +53,11 @@ func (r *runner) removeOne(ctx context.Context, p *desc.Package) error {
 		}
 		r.tree.forget()
 	}
-	// pacman runs post_remove before it forgets the package; so does this.
-	if err := r.script(ctx, p.Name, install, scriptlet.PostRemove, p.Version); err != nil {
-		return err
-	}
+	// pacman runs post_remove before it forgets the package; so does this, and
+	// forgets it even if that was interrupted: its files are gone.
+	scriptErr := r.script(ctx, p.Name, install, scriptlet.PostRemove, p.Version)
 	r.dirs.replace(p, nil)
-	return r.local.Remove(p.Name)
+	return errors.Join(r.local.Remove(p.Name), scriptErr)
 }
 
 // removeObsolete removes what the old version had and the new one has not.

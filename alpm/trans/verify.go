@@ -119,10 +119,13 @@ func validation(kind string, signed, embedded bool) []string {
 }
 
 func packageLevel(env *Env, st *Step) keyring.Level {
-	if r := env.repo(st.Repo); st.File == "" && r != nil {
+	if st.File != "" {
+		return env.FileSigLevel.Package
+	}
+	if r := env.repo(st.Repo); r != nil {
 		return r.SigLevel.Package
 	}
-	return env.FileSigLevel.Package
+	return keyring.Level{} // a repository that is not known (any more): the strict level
 }
 
 func packageSignature(st *Step, path string) (sig []byte, embedded bool, err error) {
