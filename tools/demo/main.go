@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -60,16 +59,12 @@ func demo(ctx context.Context) (err error) {
 	if err := os.RemoveAll(*dir); err != nil {
 		return err
 	}
-	binary, err := filepath.Abs(*rastos)
-	if err != nil {
-		return err
-	}
 	console := io.Discard
 	if *verbose {
 		console = os.Stderr
 	}
 	l, err := lab.New(ctx, lab.Config{
-		Dir: *dir, Rastos: binary, Base: *base, BaseDB: *name, List: strings.Fields(*list), Log: os.Stderr, Serial: console,
+		Dir: *dir, Rastos: *rastos, Base: *base, BaseDB: *name, List: strings.Fields(*list), Log: os.Stderr, Serial: console,
 		Host: vm.NewHost(testkit.StartProgram, rand.Reader), Formats: []string{"qcow2"},
 	})
 	if err != nil {

@@ -174,7 +174,8 @@ func (l *Lab) Boot(ctx context.Context) error {
 		return err
 	}
 	uefi.State = filepath.Join(l.Dir, "uefi-vars.fd")
-	l.Machine, err = l.Host.Start(ctx, vm.Config{
+	// The machine outlives the step that boots it; Close ends it.
+	l.Machine, err = l.Host.Start(context.WithoutCancel(ctx), vm.Config{
 		Name: "rastos-lab", Memory: 1024, CPUs: 2, UEFI: &uefi, Serial: l.Serial,
 		Disks: []vm.Disk{{Path: l.Image(l.Formats[0]), Format: l.Formats[0]}},
 		Net:   vm.Net{User: true},

@@ -25,7 +25,7 @@ func (l *Lab) toml() []byte {
 	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"256M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
 	b.WriteString(`[[user]]
 name = "anna"
-groups = ["sudo"]
+groups = ["wheel"]
 
 [[network.link]]
 name = "en*"
