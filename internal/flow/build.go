@@ -137,6 +137,9 @@ func (b *build) preflight(ctx context.Context) error {
 			return &formatError{f}
 		}
 	}
+	if _, err := repositoryKeys(b.mf.Repositories); err != nil {
+		return err
+	}
 	programs := [][]string{{"mkfs.btrfs", "--version"}}
 	if b.mf.Disk.Swap > 0 {
 		programs = append(programs, []string{"btrfs", "--version"})

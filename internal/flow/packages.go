@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/keyring"
@@ -82,6 +84,28 @@ func usage(r manifest.Repository) solve.Usage {
 // pacmanHome is where pacman keeps its keyring.
 const pacmanHome = "/etc/pacman.d/gnupg"
 
+// keyError is a repository's key that cannot be used.
+type keyError struct {
+	repo, file string
+	err        error
+}
+
+func (e *keyError) Error() string {
+	text := fmt.Sprintf("the key of repository %s: %v", e.repo, e.err)
+	if !strings.Contains(text, e.file) {
+		text = fmt.Sprintf("the key of repository %s, %s: %v", e.repo, e.file, e.err)
+	}
+	return text
+}
+func (e *keyError) Unwrap() error { return e.err }
+func (e *keyError) Hint() string {
+	if errors.Is(e.err, fs.ErrNotExist) {
+		return "key names a file with the public key, relative to the manifest; leave it out to use the keyring of this host's pacman"
+	}
+	return "it wants a public key, as gpg --export writes it"
+}
+func (e *keyError) ExitCode() int { return 3 }
+
 // repositoryKeys is the manifest's own keys, or, where it names none, the
 // keyring of the host's pacman.
 func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
@@ -91,8 +115,11 @@ func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
 			continue
 		}
 		data, err := os.ReadFile(r.Key)
+		if err == nil {
+			_, err = keyring.FromKeys(bytes.NewReader(data))
+		}
 		if err != nil {
-			return nil, fmt.Errorf("read the key of repository %s: %w", r.Name, err)
+			return nil, &keyError{r.Name, r.Key, err}
 		}
 		keys = append(keys, bytes.NewReader(data))
 	}
