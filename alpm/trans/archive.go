@@ -64,6 +64,20 @@ func (a *archive) openVerified() (*os.File, error) {
 	return f, nil
 }
 
+// unpackedSlack is what an archive may unpack to beyond its files: the heads
+// and the padding of very many small ones.
+const unpackedSlack = 1 << 30
+
+// limits keeps an archive to the size that the database gives: one that holds
+// far more would fill the disk.
+func (a *archive) limits() pkgfile.Limits {
+	size := a.step.Package.InstalledSize
+	if size <= 0 || size > 1<<50 {
+		return pkgfile.Limits{} // the engine's own
+	}
+	return pkgfile.Limits{MaxSize: 2*size + unpackedSlack}
+}
+
 // readHeads reads the heads of all archives of a plan.
 func readHeads(env *Env, plan *Plan, decoders *pkgfile.Decoders) ([]*archive, error) {
 	out := make([]*archive, len(plan.Install))
@@ -90,7 +104,7 @@ func (a *archive) read(decoders *pkgfile.Decoders) error {
 		return err
 	}
 	defer f.Close()
-	r, err := decoders.NewReader(f, pkgfile.Limits{})
+	r, err := decoders.NewReader(f, a.limits())
 	if err != nil {
 		return err
 	}

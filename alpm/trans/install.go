@@ -13,7 +13,6 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
-	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/scriptlet"
 	"golang.org/x/sync/errgroup"
 )
@@ -80,7 +79,7 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		return extract.Result{}, err
 	}
 	defer f.Close()
-	src, err := r.decoders.NewReader(f, pkgfile.Limits{})
+	src, err := r.decoders.NewReader(f, a.limits())
 	if err != nil {
 		return extract.Result{}, err
 	}
