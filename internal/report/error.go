@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Hinter is an error that knows what the person can do about it.
@@ -48,10 +49,22 @@ type hinted struct {
 func (h *hinted) Hint() string  { return h.hint }
 func (h *hinted) Unwrap() error { return h.error }
 
+// maxErrorLines bounds what is shown of errors that were joined.
+const maxErrorLines = 10
+
 // PrintError writes err as every verb ends that failed: "error:" and, where
-// one is known, "hint:".
+// one is known, "hint:". Of errors that were joined each has a line, the first
+// few.
 func PrintError(w io.Writer, style Style, err error) {
-	fmt.Fprintf(w, "%s %v\n", style.Bad("error:"), err)
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	fmt.Fprintf(w, "%s %s\n", style.Bad("error:"), lines[0])
+	for i, line := range lines[1:] {
+		if left := len(lines) - 1 - i; i == maxErrorLines-1 && left > 1 {
+			fmt.Fprintf(w, "       (and %d more)\n", left)
+			break
+		}
+		fmt.Fprintf(w, "       %s\n", line)
+	}
 	if hint := Hint(err); hint != "" {
 		fmt.Fprintf(w, "%s %s\n", style.Hint("hint:"), hint)
 	}
