@@ -122,11 +122,24 @@ func (c *configurator) services(context.Context) error {
 	if _, err := service.Enable(c.tree, enable...); err != nil {
 		return err
 	}
+	if err := c.ownBlessing(); err != nil {
+		return err
+	}
 	if len(disable) == 0 {
 		return nil
 	}
 	_, err := service.NeverStart(c.tree, disable...)
 	return err
+}
+
+// ownBlessing keeps systemd-boot's own service from calling a boot good before
+// its health was checked: a generator starts it whenever the loader counts.
+func (c *configurator) ownBlessing() error {
+	const name = "etc/systemd/system/systemd-bless-boot.service"
+	if _, err := c.tree.Lstat(name); err == nil {
+		return nil
+	}
+	return c.tree.Symlink("/dev/null", name)
 }
 
 func definition(s manifest.Service) service.Definition {

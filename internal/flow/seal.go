@@ -5,10 +5,14 @@ package flow
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/internal/node"
@@ -16,6 +20,9 @@ import (
 
 // seal checks a finished tree and makes it a node.
 func (m *Machine) seal(sys *System, w *node.Work, t Tree, n node.Node, kernelPackage string) (node.Node, error) {
+	if err := m.flatten(w.Root()); err != nil {
+		return n, err
+	}
 	if err := complete(t); err != nil {
 		return n, err
 	}
@@ -36,6 +43,38 @@ func (m *Machine) seal(sys *System, w *node.Work, t Tree, n node.Node, kernelPac
 		return n, err
 	}
 	return w.Seal(n)
+}
+
+// flatten makes directories of the subvolumes that scriptlets made in a tree
+// (systemd-tmpfiles does, for /var/lib/machines and its like): a snapshot would
+// hold them as empty stubs, and nothing could be sent or deleted whole. One with
+// something in it is refused.
+func (m *Machine) flatten(root string) error {
+	inner, err := m.Btrfs.Below(root)
+	if err != nil {
+		return err
+	}
+	for _, p := range inner {
+		entries, err := os.ReadDir(p)
+		if err != nil {
+			return err
+		}
+		if len(entries) > 0 {
+			return fmt.Errorf("seal: a package made the subvolume %s and filled it; a node holds none", strings.TrimPrefix(p, root))
+		}
+		info, err := os.Lstat(p)
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		if err := m.Btrfs.Delete(p); err != nil {
+			return err
+		}
+		if err := errors.Join(os.Mkdir(p, 0o700), os.Chown(p, int(st.Uid), int(st.Gid)), os.Chmod(p, info.Mode())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bootable finds, before the seal, what would only show as a panic at boot.

@@ -51,6 +51,8 @@ type Subvolumes interface {
 	Delete(path string) error
 	Sync(path string) error
 	IsSubvolume(path string) (bool, error)
+	// Below lists the subvolumes inside one, deepest first.
+	Below(path string) ([]string, error)
 }
 
 // Files is what a Store needs of the folder @rastos. Names are slash-separated

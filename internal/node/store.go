@@ -190,11 +190,26 @@ func (s *Store) dropFolder(name string) error {
 		return err
 	}
 	if sub {
-		if err := s.Subvols.Delete(root); err != nil {
+		if err := s.deleteWhole(root); err != nil {
 			return err
 		}
 	}
 	return s.Files.RemoveAll(name)
+}
+
+// deleteWhole deletes a subvolume with those inside it: a scriptlet may have
+// made some, and btrfs deletes none that holds others.
+func (s *Store) deleteWhole(root string) error {
+	inner, err := s.Subvols.Below(root)
+	if err != nil {
+		return err
+	}
+	for _, p := range append(inner, root) {
+		if err := s.Subvols.Delete(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Recover removes what an interrupted transaction left: every work folder, and

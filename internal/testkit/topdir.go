@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -107,6 +109,21 @@ func (f *FakeSubvolumes) IsSubvolume(path string) (bool, error) {
 	defer f.mu.Unlock()
 	_, ok := f.subs[path]
 	return ok, nil
+}
+
+// Below lists the subvolumes inside one, deepest first.
+func (f *FakeSubvolumes) Below(path string) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for p := range f.subs {
+		if strings.HasPrefix(p, path+"/") {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out, nil
 }
 
 // Generation is what Touch counted.
