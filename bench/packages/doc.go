@@ -13,9 +13,11 @@
 // mirror, each as a process of its own with a cache of its own that is empty at
 // the start. Both refresh the database, resolve, copy the archives to their
 // cache, verify checksums, look for conflicts, check the space, extract, write
-// the local database, run ldconfig and the hooks that the packages bring. No
-// signatures are asked for except in install-signed: pacman runs gpg for each
-// package, which would flatter every other figure.
+// the local database and run ldconfig. Two things that would blur the
+// comparison of the engines have rows of their own: install-hooks also runs the
+// hooks that the packages bring (the same programs for both; elsewhere they are
+// masked for both), install-signed requires signatures (pacman runs gpg for
+// each package, which would flatter every other figure).
 //
 // Times are wall-clock from start to end of the process, with the syncfs of
 // the root's file system on a disk; what has no disk below (tmpfs) has none.

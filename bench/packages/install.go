@@ -16,25 +16,39 @@ import (
 // dbPath is where pacman's database is, below a root.
 const dbPath = "var/lib/pacman"
 
-// install measures the installation of all packages into an empty root.
-func (s *session) install(ctx context.Context, name string, m medium, signed bool) error {
-	r := result{name: name, peer: s.version}
+// installation is one way to install all packages into an empty root.
+type installation struct {
+	figure string
+	medium medium
+	signed bool // signatures are required
+	hooks  bool // the hooks of the packages run
+}
+
+// measure lets ours and pacman do it in turn.
+func (in installation) measure(ctx context.Context, s *session) error {
+	r := result{name: in.figure, peer: s.version}
 	ours := func(i int) error {
-		u, err := s.once(ctx, m, signed, s.installOurs, s.check)
-		s.say("%s %d/%d: ours %.2f s + %.2f s sync, %.2f s CPU, %.0f MB", name, i+1, s.opt.runs, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
+		u, err := s.once(ctx, in, s.installOurs, s.check)
+		if err != nil {
+			return err
+		}
+		s.say(in.figure, "ours", i, u)
 		r.ours = append(r.ours, u)
-		return err
+		return nil
 	}
 	peers := func(i int) error {
-		u, err := s.once(ctx, m, signed, s.installPacman, nil)
-		s.say("%s %d/%d: pacman %.2f s + %.2f s sync, %.2f s CPU, %.0f MB", name, i+1, s.opt.runs, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
+		u, err := s.once(ctx, in, s.installPacman, nil)
+		if err != nil {
+			return err
+		}
+		s.say(in.figure, "pacman", i, u)
 		r.peers = append(r.peers, u)
-		return err
+		return nil
 	}
 	if err := turns(s.opt.runs, ours, peers); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", in.figure, err)
 	}
-	if err := s.ratio(r); err != nil || name != "install-tmpfs" {
+	if err := s.ratio(r); err != nil || in.figure != "install-tmpfs" {
 		return err
 	}
 	mine := round(median(r.ours, usage.megabytes))
@@ -46,6 +60,7 @@ func (s *session) install(ctx context.Context, name string, m medium, signed boo
 type site struct {
 	Root, Cache, Conf string
 	Repo, Name, GPG   string
+	Masks             string // a directory of hooks that switches off those of packages
 	Targets           []string
 	Signed            bool
 	Workers           int
@@ -53,20 +68,23 @@ type site struct {
 }
 
 // once makes a fresh place and a fresh cache, installs, flushes and checks.
-func (s *session) once(ctx context.Context, m medium, signed bool, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error) (u usage, err error) {
+func (s *session) once(ctx context.Context, in installation, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error) (u usage, err error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return u, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := newPlace(ctx, m, dir, s.opt.disks)
+	p, err := newPlace(ctx, in.medium, dir, s.opt.disks)
 	if err != nil {
 		return u, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	at := &site{
-		Root: p.root, Cache: filepath.Join(dir, "cache"), Conf: filepath.Join(dir, "pacman.conf"),
-		Repo: s.repo, Name: s.opt.set, GPG: s.gpg, Targets: s.names, Signed: signed, Workers: s.opt.workers, Profile: s.opt.profile,
+		Root: p.root, Cache: filepath.Join(dir, "cache"), Conf: filepath.Join(dir, "pacman.conf"), Masks: s.masks,
+		Repo: s.repo, Name: s.opt.set, GPG: s.gpg, Targets: s.names, Signed: in.signed, Workers: s.opt.workers, Profile: s.opt.profile,
+	}
+	if in.hooks {
+		at.Masks = filepath.Join(dir, "no-masks")
 	}
 	for _, d := range []string{at.Cache, filepath.Join(at.Root, dbPath), filepath.Join(at.Root, "var/log")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {

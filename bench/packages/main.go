@@ -99,16 +99,22 @@ func defaultWork() string {
 	return os.TempDir()
 }
 
-// all lists the measurements in their order, and the figures that each makes.
-var all = []struct {
-	measure func(*session, context.Context) error
+// measurement makes one or more figures.
+type measurement struct {
 	figures []string
-}{
-	{func(s *session, ctx context.Context) error { return s.install(ctx, "install-tmpfs", tmpfs, false) }, []string{"install-tmpfs", "install-memory"}},
-	{func(s *session, ctx context.Context) error { return s.install(ctx, "install-signed", tmpfs, true) }, []string{"install-signed"}},
-	{func(s *session, ctx context.Context) error { return s.install(ctx, "install-ext4", ext4, false) }, []string{"install-ext4"}},
-	{func(s *session, ctx context.Context) error { return s.install(ctx, "install-btrfs", btrfs, false) }, []string{"install-btrfs"}},
-	{(*session).repoAdd, []string{"repo-add"}},
+	run     func(context.Context, *session) error
+}
+
+// measurements are in the order in which they are made.
+func measurements() []measurement {
+	return []measurement{
+		{[]string{"install-tmpfs", "install-memory"}, installation{figure: "install-tmpfs", medium: tmpfs}.measure},
+		{[]string{"install-ext4"}, installation{figure: "install-ext4", medium: ext4}.measure},
+		{[]string{"install-btrfs"}, installation{figure: "install-btrfs", medium: btrfs}.measure},
+		{[]string{"install-hooks"}, installation{figure: "install-hooks", medium: tmpfs, hooks: true}.measure},
+		{[]string{"install-signed"}, installation{figure: "install-signed", medium: tmpfs, signed: true}.measure},
+		{[]string{"repo-add"}, repoAdd},
+	}
 }
 
 func bench(ctx context.Context, o *options) error {
@@ -129,11 +135,11 @@ func bench(ctx context.Context, o *options) error {
 		return err
 	}
 	defer s.close()
-	for _, m := range all {
+	for _, m := range measurements() {
 		if wanted != nil && !slices.ContainsFunc(m.figures, func(f string) bool { return slices.Contains(wanted, f) }) {
 			continue
 		}
-		if err := m.measure(s, ctx); err != nil {
+		if err := m.run(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -142,10 +148,5 @@ func bench(ctx context.Context, o *options) error {
 }
 
 func known(name string) bool {
-	for _, m := range all {
-		if slices.Contains(m.figures, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(measurements(), func(m measurement) bool { return slices.Contains(m.figures, name) })
 }

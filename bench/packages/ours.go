@@ -77,7 +77,7 @@ func (at *site) env() (trans.Env, error) {
 		Root: at.Root, DBPath: filepath.Join(at.Root, dbPath), CacheDir: at.Cache,
 		Repos:        []trans.Repo{{Name: at.Name, Servers: []string{"file://" + at.Repo}, SigLevel: level}},
 		FileSigLevel: level, Arch: "x86_64", Chroot: run.InRoot{}, Space: space{},
-		HookDirs: []string{filepath.Join(at.Root, hookDir), filepath.Join(at.Root, "etc/pacman.d/hooks")},
+		HookDirs: []string{filepath.Join(at.Root, hookDir), at.Masks},
 		Workers:  at.Workers,
 	}
 	if at.Signed {

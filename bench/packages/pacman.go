@@ -8,12 +8,38 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/rastos/rastos/alpm/syncdb"
 )
 
 // hookDir is where packages bring hooks, below a root.
 const hookDir = "usr/share/libalpm/hooks"
+
+// maskHooks switches off the hooks of all packages of a repository in the way
+// that alpm-hooks(5) has for it: a link to /dev/null of the same name.
+func maskHooks(dir, filesDB string) error {
+	db, err := syncdb.Open(filesDB)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for _, p := range db.Packages {
+		for _, f := range p.Files {
+			if path.Dir(f) != hookDir || !strings.HasSuffix(f, ".hook") {
+				continue
+			}
+			if err := os.Symlink("/dev/null", filepath.Join(dir, path.Base(f))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // writeConf writes the pacman.conf of an installation. CheckSpace is on, as
 // ours checks it too.
@@ -32,7 +58,7 @@ func (at *site) pacman(args ...string) []string {
 	return append([]string{
 		"pacman", "--noconfirm", "--root", at.Root, "--dbpath", filepath.Join(at.Root, dbPath), "--config", at.Conf,
 		"--cachedir", at.Cache, "--gpgdir", at.GPG, "--logfile", filepath.Join(at.Root, "var/log/pacman.log"),
-		"--hookdir", filepath.Join(at.Root, hookDir),
+		"--hookdir", at.Masks, // pacman itself adds the one below the root
 	}, args...)
 }
 

@@ -18,7 +18,7 @@ import (
 const addCommand = "add-from"
 
 // repoAdd measures the making of a database of all packages.
-func (s *session) repoAdd(ctx context.Context) error {
+func repoAdd(ctx context.Context, s *session) error {
 	archives, err := filepath.Glob(filepath.Join(s.repo, "*.pkg.tar.zst"))
 	if err != nil || len(archives) == 0 {
 		return errors.Join(err, fmt.Errorf("no archives in %s", s.repo))
@@ -26,17 +26,23 @@ func (s *session) repoAdd(ctx context.Context) error {
 	r := result{name: "repo-add", peer: "repo-add of " + s.version}
 	ours := func(i int) error {
 		u, err := s.makeDatabase(ctx, archives, s.addOurs)
-		s.say("repo-add %d/%d: ours %.2f s, %.2f s CPU, %.0f MB", i+1, s.opt.runs, u.wall.Seconds(), u.cpu.Seconds(), u.megabytes())
+		if err != nil {
+			return err
+		}
+		s.say(r.name, "ours", i, u)
 		r.ours = append(r.ours, u)
-		return err
+		return nil
 	}
 	peers := func(i int) error {
 		u, err := s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (usage, error) {
 			return measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
 		})
-		s.say("repo-add %d/%d: repo-add %.2f s, %.2f s CPU, %.0f MB", i+1, s.opt.runs, u.wall.Seconds(), u.cpu.Seconds(), u.megabytes())
+		if err != nil {
+			return err
+		}
+		s.say(r.name, "repo-add", i, u)
 		r.peers = append(r.peers, u)
-		return err
+		return nil
 	}
 	if err := turns(s.opt.runs, ours, peers); err != nil {
 		return fmt.Errorf("repo-add: %w", err)

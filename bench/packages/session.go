@@ -25,6 +25,7 @@ type session struct {
 	dir     string // ours alone, on a tmpfs
 	repo    string // the repository's directory
 	gpg     string // keyring for the signed runs
+	masks   string // directory of links to /dev/null, one for each hook of the packages
 	names   []string
 	version string // "pacman 6.0.2"
 	results []result
@@ -57,8 +58,12 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 	if s.dir, err = os.MkdirTemp(o.work, "rastos-bench-"); err != nil {
 		return nil, err
 	}
-	s.gpg = filepath.Join(s.dir, "gnupg")
-	if err := makeKeyring(ctx, s.gpg, filepath.Join(s.repo, o.set+".pub")); err != nil {
+	s.gpg, s.masks = filepath.Join(s.dir, "gnupg"), filepath.Join(s.dir, "masks")
+	err = makeKeyring(ctx, s.gpg, filepath.Join(s.repo, o.set+".pub"))
+	if err == nil {
+		err = maskHooks(s.masks, filepath.Join(s.repo, o.set+".files"))
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -83,8 +88,11 @@ func pacmanVersion(ctx context.Context) (string, error) {
 	return "pacman " + string(m[1]), nil
 }
 
-// say tells how far the benchmark is.
-func (s *session) say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+// say tells of one run.
+func (s *session) say(name, who string, run int, u usage) {
+	fmt.Printf("%s %d/%d: %-8s %6.2f s + %.2f s sync, %6.2f s CPU, %4.0f MB\n",
+		name, run+1, s.opt.runs, who, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
+}
 
 // ratio records a figure that compares times.
 func (s *session) ratio(r result) error {
