@@ -66,11 +66,18 @@ lint: ## check format, vet, staticcheck and the rules of the house
 	$(GO) tool staticcheck ./...
 	$(GO) test -count=1 .
 
+# go test may say "context deadline exceeded" when the time is up in the middle
+# of an input (golang.org/issue/75804); a real finding names its failing input.
 fuzz: ## fuzz every decoder for FUZZTIME (10s) each
 	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-); do \
 			echo "== $$dir $$f"; \
-			$(GO) test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=100x $$dir || exit 1; \
+			out=$$($(GO) test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=100x $$dir 2>&1) && continue; \
+			case $$out in \
+			*"Failing input"*) ;; \
+			*"context deadline exceeded"*) continue ;; \
+			esac; \
+			echo "$$out"; exit 1; \
 		done; \
 	done
 
