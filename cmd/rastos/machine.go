@@ -42,6 +42,7 @@ func machine() *flow.Machine {
 		EtcDir:     func(dir string) (deploy.Dir, error) { return openTree(dir) },
 		MountedESP: mountedESP,
 		Lock:       lock,
+		WaitLock:   waitLock,
 		Hold:       hold,
 		Executable: os.Executable,
 		Space:      space{},
@@ -91,6 +92,15 @@ func hold(path string) (func(), error) {
 		return nil, err
 	}
 	return func() { _ = l.Remove() }, nil
+}
+
+// waitLock waits for the lock of a system until ctx ends.
+func waitLock(ctx context.Context, path string) (func(), error) {
+	l, err := linux.WaitLock(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Unlock() }, nil
 }
 
 // mountedESP opens the ESP of the running machine. A folder that nothing is

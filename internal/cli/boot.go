@@ -64,7 +64,7 @@ deployment that boots next. rastos-fold.service runs it at shutdown, the initram
 once more before a deployment's first boot, in case a power cut came between.`,
 		Example: "  rastos etc fold",
 		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return s.Machine.Fold(s.sink(), r) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.Machine.Fold(cmd.Context(), s.sink(), r) },
 	}
 	cmd.Flags().StringVar(&r.Top, "top", "", "`folder` where the file system's top level is mounted")
 	cmd.Flags().IntVar(&r.Deployment, "deployment", 0, "the `deployment` that is about to boot")

@@ -46,7 +46,7 @@ func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, 
 	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
 	}
-	err = m.locked(sys, sink, func() error {
+	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		if health != nil {
 			out.Failure = health.Error()
 			return m.refuse(sys, sink, &out)

@@ -3,6 +3,8 @@
 package flow
 
 import (
+	"context"
+
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/report"
 )
@@ -19,7 +21,7 @@ type FoldRequest struct {
 // Fold carries late changes of the live /etc into the deployment that boots
 // next. A deployment that has already booted well is left alone: its /etc has
 // gone its own way since.
-func (m *Machine) Fold(sink report.Sink, r FoldRequest) error {
+func (m *Machine) Fold(ctx context.Context, sink report.Sink, r FoldRequest) error {
 	var sys *System
 	var err error
 	if r.Top == "" {
@@ -30,7 +32,7 @@ func (m *Machine) Fold(sink report.Sink, r FoldRequest) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := m.Lock(sys.lockPath())
+	unlock, err := m.WaitLock(ctx, sys.lockPath())
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ type Machine struct {
 	FastTree   func(root string) (Tree, error)      // the same for a tree that a crash throws away
 	EtcDir     func(dir string) (deploy.Dir, error) // files of one /etc
 	MountedESP func(dir string) (boot.ESP, error)
-	Lock       func(path string) (unlock func(), err error)  // exclusive; the error names the holder
+	Lock       func(path string) (unlock func(), err error) // exclusive; the error names the holder
+	WaitLock   func(ctx context.Context, path string) (unlock func(), err error)
 	Hold       func(path string) (release func(), err error) // as Lock; the lock's file goes with it
 	Executable func() (string, error)                        // path of the running binary
 	Version    string                                        // what this build of rastos calls itself

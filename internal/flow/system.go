@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -115,13 +116,28 @@ func (m *Machine) open(top string) (*System, error) {
 func (sys *System) lockPath() string { return filepath.Join(sys.Nodes.Top, lockName) }
 
 // locked runs change while this process alone may change the system, after
-// taking back what an earlier one left half-done.
+// taking back what an earlier one left half-done. A person is told at once who
+// holds the lock.
 func (m *Machine) locked(sys *System, sink report.Sink, change func() error) error {
 	unlock, err := m.Lock(sys.lockPath())
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	return m.alone(sys, sink, change)
+}
+
+// lockedPatiently is locked for what no person waits for: it waits its turn.
+func (m *Machine) lockedPatiently(ctx context.Context, sys *System, sink report.Sink, change func() error) error {
+	unlock, err := m.WaitLock(ctx, sys.lockPath())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return m.alone(sys, sink, change)
+}
+
+func (m *Machine) alone(sys *System, sink report.Sink, change func() error) error {
 	if err := m.recover(sys, sink); err != nil {
 		return fmt.Errorf("recover from an earlier run: %w", err)
 	}
