@@ -69,7 +69,10 @@ func (r *runner) place(ctx context.Context, a *archive, t *tree) error {
 			}
 		}
 	}
-	return r.record(a, old, sums)
+	if err := r.record(a, old, sums); err != nil {
+		return err
+	}
+	return r.forgetReplaced(a.step)
 }
 
 // extract writes the files of a package.
@@ -123,8 +126,11 @@ func (r *runner) record(a *archive, old *desc.Package, sums map[string]string) e
 			extra[file] = b
 		}
 	}
+	r.mu.Lock() // packages may be written side by side
 	r.dirs.replace(old, &p)
-	if old != nil {
+	r.mu.Unlock()
+	if old != nil || r.pending[p.Name] {
+		delete(r.pending, p.Name) // replaced, and back as somebody's dependency
 		return r.local.Update(&p, extra)
 	}
 	return r.local.Add(&p, extra)

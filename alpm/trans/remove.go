@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/rastos/rastos/alpm/desc"
-	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/scriptlet"
 )
 
@@ -56,8 +55,32 @@ func (r *runner) removeOne(ctx context.Context, p *desc.Package) error {
 	// pacman runs post_remove before it forgets the package; so does this, and
 	// forgets it even if that was interrupted: its files are gone.
 	scriptErr := r.script(ctx, p.Name, install, scriptlet.PostRemove, p.Version)
-	r.dirs.replace(p, nil)
+	r.dirs.forget(p)
+	if r.isReplaced(p.Name) {
+		// Its entry goes when its replacement has one: after a crash in between,
+		// the next upgrade finds it and replaces it again.
+		r.pending[p.Name] = true
+		return scriptErr
+	}
 	return errors.Join(r.local.Remove(p.Name), scriptErr)
+}
+
+func (r *runner) isReplaced(name string) bool {
+	return slices.ContainsFunc(r.plan.Install, func(st Step) bool { return slices.Contains(st.Replaces, name) })
+}
+
+// forgetReplaced removes the entries that waited for this package's.
+func (r *runner) forgetReplaced(st *Step) error {
+	for _, name := range st.Replaces {
+		if !r.pending[name] {
+			continue
+		}
+		delete(r.pending, name)
+		if err := r.local.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeObsolete removes what the old version had and the new one has not.
@@ -224,50 +247,4 @@ func (r *runner) save(p *desc.Package, path string) error {
 	}
 	r.tell(Event{Kind: EventPacsave, Name: p.Name, Path: path + name(0), Text: "/" + path + " was changed and is kept"})
 	return nil
-}
-
-// dirOwners counts how many installed packages have a directory. It is made
-// when it is first asked, since most transactions never do.
-type dirOwners struct {
-	local *localdb.DB
-	count map[string]int
-}
-
-// byOther tells whether a package other than p has the directory.
-func (d *dirOwners) byOther(p *desc.Package, dir string) (bool, error) {
-	if d.count == nil {
-		count := map[string]int{}
-		for _, q := range d.local.Packages() {
-			if err := loadFileList(d.local, q); err != nil {
-				return false, err
-			}
-			tally(count, q, 1)
-		}
-		d.count = count
-	}
-	n := d.count[dir]
-	if listHas(p.Files, dir) {
-		n--
-	}
-	return n > 0, nil
-}
-
-// replace follows a change of the database, in which either may be nil.
-func (d *dirOwners) replace(old, new *desc.Package) {
-	if d.count == nil {
-		return
-	}
-	tally(d.count, old, -1)
-	tally(d.count, new, 1)
-}
-
-func tally(count map[string]int, p *desc.Package, by int) {
-	if p == nil {
-		return
-	}
-	for _, f := range p.Files {
-		if strings.HasSuffix(f, "/") {
-			count[f] += by
-		}
-	}
 }

@@ -73,6 +73,7 @@ type runner struct {
 
 	noUpgrade, noExtract patterns
 	dirs                 *dirOwners
+	pending              map[string]bool // removed packages whose entries wait for their replacement's
 
 	mu    sync.Mutex
 	done  int
@@ -106,7 +107,8 @@ func (r *runner) ready(ctx context.Context) (err error) {
 		return err
 	}
 	r.noUpgrade, r.noExtract = compilePatterns(r.env.NoUpgrade), compilePatterns(r.env.NoExtract)
-	r.dirs = &dirOwners{local: r.local}
+	r.dirs = &dirOwners{local: r.local, gone: map[string]bool{}}
+	r.pending = map[string]bool{}
 	r.change = r.hookChange()
 	if r.opt.DBOnly {
 		return nil
