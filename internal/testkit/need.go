@@ -66,14 +66,6 @@ func Integration(t testing.TB) {
 	}
 }
 
-// NeedFile asks for a file that a make target makes.
-func NeedFile(t testing.TB, path, target string) {
-	t.Helper()
-	if _, err := os.Stat(path); err != nil {
-		missing(t, path+" (`"+target+"` makes it)")
-	}
-}
-
 // LogWriter gives what is written to it to the test's log, a line at a time.
 func LogWriter(t testing.TB) io.Writer { return &logWriter{t: t} }
 

@@ -4,7 +4,6 @@ package machine
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,17 +79,11 @@ func newLife(t *testing.T) *life {
 	testkit.NeedRoot(t)
 	testkit.NeedKernelFS(t, "btrfs")
 	testkit.NeedOVMF(t)
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := filepath.Join(root, "build/repo/demo")
-	testkit.NeedFile(t, filepath.Join(base, "demo.db"), "make repo")
-	binary := filepath.Join(root, "build/rastos")
-	testkit.NeedFile(t, binary, "make build")
+	base, name := testkit.NeedRepo(t)
+	binary := testkit.NeedBinary(t)
 	ctx := t.Context()
 	l, err := lab.New(ctx, lab.Config{
-		Dir: t.TempDir(), Rastos: binary, Base: base, BaseDB: "demo", Log: testkit.LogWriter(t),
+		Dir: t.TempDir(), Rastos: binary, Base: base, BaseDB: name, Log: testkit.LogWriter(t),
 		List: lab.Packages(), Host: testkit.VMHost(t), Formats: []string{"qcow2"},
 	})
 	if err != nil {
