@@ -22,7 +22,7 @@ var filesystemDate = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 // directories are those of the system that belong to no package in
 // particular. A package that has one of them, too, has it in this mode.
 var directories = map[string]owner{
-	"boot": {mode: 0o755}, "dev": {mode: 0o755}, "efi": {mode: 0o755}, "etc": {mode: 0o755},
+	"boot": {mode: 0o755}, "dev": {mode: 0o755}, "efi": {mode: 0o700}, "etc": {mode: 0o755},
 	"home": {mode: 0o755}, "media": {mode: 0o755}, "mnt": {mode: 0o755}, "opt": {mode: 0o755},
 	"proc": {mode: 0o555}, "root": {mode: 0o700}, "run": {mode: 0o755}, "srv": {mode: 0o755},
 	"sys": {mode: 0o555}, "tmp": {mode: 0o1777},
@@ -45,7 +45,6 @@ var systemLinks = map[string]string{
 	"usr/sbin": "bin", "usr/lib64": "lib",
 	"var/run": "../run", "var/lock": "../run/lock", "var/spool/mail": "../mail",
 	"etc/mtab": "../proc/self/mounts", "etc/os-release": "../usr/lib/os-release",
-	"etc/default/locale": "../locale.conf",
 }
 
 // Filesystem writes the package filesystem.

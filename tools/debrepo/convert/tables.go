@@ -25,6 +25,7 @@ var overrides = map[string]owner{
 	"usr/lib/dbus-1.0/dbus-daemon-launch-helper": {0o4754, 0, gidMessagebus},
 	"usr/bin/ssh-agent":                          {0o2755, 0, gidSSH},
 	"etc/shadow":                                 {0o640, 0, gidShadow},
+	"etc/machine-id":                             {0o444, 0, 0},
 	"etc/gshadow":                                {0o640, 0, gidShadow},
 }
 
