@@ -194,12 +194,22 @@ func Commit(path string) error {
 	return fail("wait for the commit of", path, ioctl(f, iocWrite, 22, &transid))
 }
 
-// SyncFS writes out all data and metadata of the file system that holds path.
+// SyncFS writes out all data and metadata of the file system that holds path,
+// and fails if data written before was lost on the way (Linux 5.8).
 func SyncFS(path string) error {
 	f, err := open(path)
 	if err != nil {
 		return fail("sync", path, err)
 	}
 	defer f.Close()
-	return fail("sync", path, rawIoctl(f, request(0, 8, 0), unsafe.Pointer(nil)))
+	if err := rawIoctl(f, request(0, 8, 0), unsafe.Pointer(nil)); err != nil {
+		return fail("sync", path, err)
+	}
+	// The call above is about metadata; only this one tells of lost data.
+	var syncErr error
+	conn, err := f.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(fd uintptr) { syncErr = unix.Syncfs(int(fd)) })
+	}
+	return fail("sync", path, errors.Join(err, syncErr))
 }
