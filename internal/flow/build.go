@@ -112,7 +112,7 @@ func (m *Machine) BuildImage(ctx context.Context, sink report.Sink, r BuildReque
 			return res, err
 		}
 		if err := b.step(ctx, step.name, step.do); err != nil {
-			return res, err
+			return res, b.explain(ctx, err)
 		}
 	}
 	res.Packages, res.Kernel = b.node.Count, b.node.Kernel

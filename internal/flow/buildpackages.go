@@ -45,6 +45,9 @@ func (b *build) packages(ctx context.Context) error {
 		return err
 	}
 	report.Notef(b.sink, "%d packages, %s to download, %s installed", len(p.Install), report.Size(p.Sizes.Download), report.Size(p.Sizes.Installed))
+	if err := b.room(p); err != nil {
+		return err
+	}
 	if err := trans.Download(ctx, env, p, events); err != nil {
 		return err
 	}
