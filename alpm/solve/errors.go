@@ -38,6 +38,40 @@ func (e *NotFoundError) Hint() string { return nearHint(e.Near) }
 // ExitCode is 4.
 func (e *NotFoundError) ExitCode() int { return exitUnsatisfiable }
 
+// NotFoundListError says that several targets name nothing.
+type NotFoundListError struct{ List []*NotFoundError }
+
+func (e *NotFoundListError) Error() string {
+	lines := make([]string, len(e.List))
+	for i, n := range e.List {
+		lines[i] = n.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the single errors.
+func (e *NotFoundListError) Unwrap() []error {
+	out := make([]error, len(e.List))
+	for i, n := range e.List {
+		out[i] = n
+	}
+	return out
+}
+
+// Hint names, for each target, what may have been meant.
+func (e *NotFoundListError) Hint() string {
+	var hints []string
+	for _, n := range e.List {
+		if h := n.Hint(); h != "" {
+			hints = append(hints, fmt.Sprintf("%s: %s", n.Target, h))
+		}
+	}
+	return strings.Join(hints, "; ")
+}
+
+// ExitCode is 4.
+func (e *NotFoundListError) ExitCode() int { return exitUnsatisfiable }
+
 // Missing is one dependency that nothing meets.
 type Missing struct {
 	Package string // who wants it

@@ -3,6 +3,7 @@
 package solve
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,14 +12,27 @@ import (
 	"github.com/rastos/rastos/alpm/version"
 )
 
-// addTargets turns the names of the request into packages.
+// addTargets turns the names of the request into packages. It finds all names
+// that mean nothing, not only the first.
 func (s *state) addTargets() error {
+	var lost []*NotFoundError
 	for _, t := range s.r.Targets {
-		if err := s.addTarget(t); err != nil {
+		err := s.addTarget(t)
+		var none *NotFoundError
+		switch {
+		case errors.As(err, &none):
+			lost = append(lost, none)
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	switch len(lost) {
+	case 0:
+		return nil
+	case 1:
+		return lost[0]
+	}
+	return &NotFoundListError{lost}
 }
 
 func (s *state) addTarget(target string) error {
