@@ -32,6 +32,8 @@ type world struct {
 	binary string
 	env    []string
 
+	mounted []string // by the test itself
+
 	// What the manifest is made of.
 	packages []string
 	repos    []repository
@@ -57,6 +59,15 @@ func newWorld(t testing.TB) *world {
 		"RASTOS_CACHE_DIR="+w.path("cache"), "RASTOS_WORK_DIR="+w.path("work"))
 	t.Cleanup(w.nothingLeft)
 	return w
+}
+
+// system makes the manifest that of a whole system, from a repository served
+// on a loopback port.
+func (w *world) system() {
+	w.t.Helper()
+	dir, name := testkit.NeedRepo(w.t)
+	w.packages = []string{"base", "systemd-boot-efi"}
+	w.repos = []repository{{name: name, key: filepath.Join(dir, name+".pub"), servers: []string{serve(w.t, dir, nil)}}}
 }
 
 func (w *world) must(err error) {
@@ -222,7 +233,7 @@ func (w *world) nothingLeft() {
 	mounts, err := mount.List()
 	w.must(err)
 	for _, m := range mounts {
-		if strings.HasPrefix(m.Target, w.dir+"/") && m.Target != w.path("work") && m.Target != w.path("out") {
+		if strings.HasPrefix(m.Target, w.dir+"/") && !slices.Contains(w.mounted, m.Target) {
 			w.t.Errorf("%s is still mounted", m.Target)
 		}
 	}
