@@ -5,18 +5,26 @@ package run
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// apartMark is set in the environment of the second process.
+// apartMark is set in the environment of the second process, to the first
+// one's process id.
 const apartMark = "RASTOS_APART"
+
+// lifelineFD is a pipe whose other end only the first process holds: its end
+// tells the second that the first is gone. The kernel's parent-death signal
+// will not do: it comes once for each thread of the parent, and the second
+// signal would cut off the clean-up that the first one asked for.
+const lifelineFD = 3
 
 // ApartError is a kernel, or a container around us, that gives no mount
 // namespace.
@@ -52,18 +60,22 @@ func (e *ApartError) Hint() string {
 // code is the exit code to end with. In the second it returns at once, and
 // ran is false: the caller goes on.
 func Apart() (code int, ran bool, err error) {
-	if os.Getenv(apartMark) != "" {
+	if os.Getenv(apartMark) == strconv.Itoa(os.Getppid()) {
 		return 0, false, enterApart()
 	}
-	// The parent-death signal is the forking thread's: keep it to the end.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	lifeline, mine, err := os.Pipe()
+	if err != nil {
+		return 0, false, &ApartError{err}
+	}
+	defer mine.Close()
+	defer lifeline.Close()
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), apartMark+"=1")
+	cmd.Env = append(os.Environ(), apartMark+"="+strconv.Itoa(os.Getpid()))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{lifeline} // lifelineFD there
 	// In a process group of its own, ^C reaches it once, through the first.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setpgid: true}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, passedOn()...)
 	defer signal.Stop(signals)
@@ -90,13 +102,20 @@ func enterApart() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return &ApartError{fmt.Errorf("keep mounts from the host: %w", err)}
 	}
+	unix.CloseOnExec(lifelineFD)
+	lifeline := os.NewFile(lifelineFD, "lifeline")
+	go func() {
+		if _, err := lifeline.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
+			_ = unix.Kill(os.Getpid(), unix.SIGTERM)
+		}
+	}()
 	return nil
 }
 
 // passedOn lists the signals that are for the second process. One that was
 // ignored from the start (nohup) stays ignored, in both.
 func passedOn() []os.Signal {
-	list := []os.Signal{syscall.SIGTERM, syscall.SIGTSTP}
+	list := []os.Signal{syscall.SIGTERM, syscall.SIGTSTP, syscall.SIGCONT}
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {
 		if !signal.Ignored(s) {
 			list = append(list, s)
@@ -116,8 +135,7 @@ func passOn(signals <-chan os.Signal, second *os.Process, ended <-chan struct{})
 				continue
 			}
 			_ = second.Signal(syscall.SIGSTOP)
-			_ = unix.Kill(os.Getpid(), unix.SIGSTOP) // until SIGCONT
-			_ = second.Signal(syscall.SIGCONT)
+			_ = unix.Kill(os.Getpid(), unix.SIGSTOP) // until SIGCONT, which is passed on, too
 		case <-ended:
 			return
 		}

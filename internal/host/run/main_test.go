@@ -24,5 +24,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dir := os.Getenv(helperApart); dir != "" {
+		os.Exit(apartHelper(dir))
+	}
 	os.Exit(m.Run())
 }
