@@ -4,6 +4,7 @@ package flow
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -102,10 +103,23 @@ func (m *Machine) arm(sink report.Sink, sys *System, d deploy.Deployment, opt bo
 	d.Title = fmt.Sprintf("%s: node %d, deployment %d", opt.title, d.Node, d.Number)
 	d.State = deploy.Armed
 	if err = sys.Deploys.Put(d); err == nil {
-		err = boot.WriteEntry(sys.ESP, entryOf(d), d.EntryName(), opt.tries)
+		if err = boot.WriteEntry(sys.ESP, entryOf(d), d.EntryName(), opt.tries); err != nil {
+			err = errors.Join(err, disarm(sys, d))
+		}
 	}
 	task.End(err, fmt.Sprintf("%d tries", opt.tries))
 	return d, err
+}
+
+// disarm takes back a deployment whose boot entry could not be written, or
+// recovery would write it after the person was told that it failed. Entry first:
+// one of a deployment that is not armed would outlive it.
+func disarm(sys *System, d deploy.Deployment) error {
+	if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
+		return err
+	}
+	d.State = deploy.Staged
+	return sys.Deploys.Put(d)
 }
 
 // reuseBlobs takes the kernel and the initramfs that another deployment of the
@@ -134,7 +148,7 @@ func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, 
 		return err
 	}
 	defer t.Close()
-	release, err := kernelRelease(t, opt.kernelPackage)
+	release, err := nodeKernel(sys, d.Node, t, opt.kernelPackage)
 	if err != nil {
 		return err
 	}
@@ -156,6 +170,16 @@ func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, 
 	}
 	d.Initrd, err = boot.PutBlob(sys.ESP, boot.Initrd, initrd)
 	return err
+}
+
+// nodeKernel is the kernel that a node was sealed with: the manifest, which may
+// ask for another one by now, has no say in an old node.
+func nodeKernel(sys *System, number int, t Tree, pkg string) (string, error) {
+	n, err := sys.Nodes.Get(number)
+	if err != nil || n.Kernel != "" {
+		return n.Kernel, err
+	}
+	return kernelRelease(t, pkg)
 }
 
 // commandLine is the kernel command line of a deployment. The node is named by

@@ -10,7 +10,8 @@ import (
 
 // collect removes deployments past keep.last, each in the order entry, blobs,
 // deployment, node, so that a cut in between never leaves a boot entry that
-// leads nowhere. Never the booted one, the head, the last good one, a labelled
+// leads nowhere. The record says first that it is retired: recovery would make
+// the entry again, for blobs that may be gone. Never the booted one, the head, the last good one, a labelled
 // node, or a node that another deployment runs. keep 0 keeps all.
 func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
 	all, err := sys.Deploys.List()
@@ -18,6 +19,9 @@ func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
 		return err
 	}
 	for _, d := range superfluous(all, sys.Booted, keep) {
+		if err := m.retire(sys, d); err != nil {
+			return err
+		}
 		if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
 			return err
 		}
@@ -33,6 +37,22 @@ func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
 		report.Notef(sink, "removed deployment %d (node %d), past the %d that are kept", d.Number, d.Node, keep)
 	}
 	return nil
+}
+
+// retire takes the first step of a removal, after which there is no way back.
+func (m *Machine) retire(sys *System, d deploy.Deployment) error {
+	n, err := sys.Nodes.Get(d.Node)
+	if err != nil {
+		return err
+	}
+	if n.Label == "" {
+		// After a cut, recovery knows by this that the node is to go too.
+		if err := sys.Nodes.Own(n.Number); err != nil {
+			return err
+		}
+	}
+	d.State = deploy.Retired
+	return sys.Deploys.Put(d)
 }
 
 // superfluous picks the deployments to remove, oldest first.
@@ -55,7 +75,7 @@ func superfluous(all []deploy.Deployment, booted, keep int) []deploy.Deployment 
 }
 
 // collectBlobs removes kernels and initramfs images that no deployment other
-// than the one that goes refers to.
+// than the one that goes (0: none) refers to. A retired one needs none.
 func (m *Machine) collectBlobs(sys *System, going int) error {
 	all, err := sys.Deploys.List()
 	if err != nil {
@@ -63,7 +83,7 @@ func (m *Machine) collectBlobs(sys *System, going int) error {
 	}
 	used := map[string]bool{}
 	for _, d := range all {
-		if d.Number != going {
+		if d.Number != going && d.State != deploy.Retired {
 			used[d.Kernel], used[d.Initrd] = true, true
 		}
 	}

@@ -37,6 +37,9 @@ type Machine struct {
 	Geteuid    func() int
 	Now        func() time.Time
 	NewUUID    func() (string, error)
+	Random     io.Reader // for keys
+
+	manifestPath string // of the running machine; "": where a system has it
 }
 
 // Programs runs programs of the host.

@@ -3,6 +3,9 @@
 package flow
 
 import (
+	"errors"
+	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,10 +41,46 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range append(removed, more...) {
-		report.Notef(sink, "removed %s, left by an interrupted run", name)
+	removed = append(removed, more...)
+	if more, err = sys.ownerless(); err != nil {
+		return err
 	}
-	return m.settle(sys, sink)
+	for _, name := range append(removed, more...) {
+		report.Notef(sink, "removed %s, left by an unfinished run", name)
+	}
+	if err := m.settle(sys, sink); err != nil {
+		return err
+	}
+	// What nothing refers to would fill the ESP, a little more with each run
+	// that is cut; but room is no reason to stop.
+	if err := m.collectBlobs(sys, 0); err != nil {
+		report.Warnf(sink, "%v", err)
+	}
+	return nil
+}
+
+// ownerless removes the nodes that were made for a deployment which never came
+// to be, or has gone. A node that a person named stays.
+func (sys *System) ownerless() (removed []string, err error) {
+	nodes, err := sys.Nodes.List()
+	if err != nil {
+		return nil, err
+	}
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		runs := func(d deploy.Deployment) bool { return d.Node == n.Number }
+		if !n.Owned || n.Label != "" || slices.ContainsFunc(all, runs) {
+			continue
+		}
+		if err := sys.Nodes.Delete(n.Number); err != nil {
+			return removed, err
+		}
+		removed = append(removed, "node "+strconv.Itoa(n.Number))
+	}
+	return removed, nil
 }
 
 // settle brings the records in line with the boot entries, and the entries in
@@ -64,23 +103,45 @@ func (m *Machine) settle(sys *System, sink report.Sink) error {
 	if all, err = sys.Deploys.List(); err != nil {
 		return err
 	}
-	var wanted []boot.Wanted
 	for _, d := range all {
-		name := boot.Good(d.EntryName())
-		switch d.State {
-		case deploy.Good:
-		case deploy.Armed:
-			name = boot.Armed(d.EntryName(), m.tries())
-		default:
-			continue
+		if err := m.settleEntry(sys, sink, d); err != nil {
+			return err
 		}
-		wanted = append(wanted, boot.Wanted{Name: name, Entry: entryOf(d)})
 	}
-	fixes, err := boot.Recover(sys.ESP, wanted)
+	return nil
+}
+
+// settleEntry makes the boot entry of a deployment what its record says.
+func (m *Machine) settleEntry(sys *System, sink report.Sink, d deploy.Deployment) error {
+	name := boot.Good(d.EntryName())
+	switch d.State {
+	case deploy.Good:
+	case deploy.Armed:
+		name = boot.Armed(d.EntryName(), m.tries())
+	case deploy.Retired:
+		return boot.RemoveEntry(sys.ESP, d.EntryName())
+	default:
+		return nil
+	}
+	fixes, err := boot.Recover(sys.ESP, []boot.Wanted{{Name: name, Entry: entryOf(d)}})
 	for _, f := range fixes {
 		report.Notef(sink, "boot entries: %s %s: %s", f.Op, f.Path, f.Why)
 	}
-	return err
+	var corrupt *boot.CorruptError
+	if !errors.As(err, &corrupt) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Its kernel or initramfs is damaged. That must stop no change of the others,
+	// nor the blessing of the one that runs; and nothing may fall back to it.
+	report.Warnf(sink, "deployment %d: %v", d.Number, err)
+	if d.Number == sys.Booted {
+		return nil
+	}
+	if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
+		return err
+	}
+	d.State, d.Why = deploy.Bad, err.Error()
+	return sys.Deploys.Put(d)
 }
 
 // tries is how often the machine's manifest lets a deployment try.

@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"cmp"
 	"os"
 
 	"github.com/rastos/rastos/internal/manifest"
@@ -11,7 +12,7 @@ import (
 // runningManifest is what /etc/rastos/rastos.toml says. The keys of the
 // repositories are those that the machine keeps beside it.
 func (m *Machine) runningManifest() (*manifest.Manifest, error) {
-	mf, err := manifest.Load(manifest.SystemPath)
+	mf, err := manifest.Load(cmp.Or(m.manifestPath, manifest.SystemPath))
 	if err != nil {
 		return nil, err
 	}

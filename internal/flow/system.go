@@ -141,5 +141,13 @@ func (m *Machine) alone(sys *System, sink report.Sink, change func() error) erro
 	if err := m.recover(sys, sink); err != nil {
 		return fmt.Errorf("recover from an earlier run: %w", err)
 	}
-	return change()
+	err := change()
+	if err != nil {
+		// What a failed change left must not wait for the next run: it may hold
+		// the very room that was missing.
+		if err := m.recover(sys, sink); err != nil {
+			report.Warnf(sink, "clean up: %v", err)
+		}
+	}
+	return err
 }

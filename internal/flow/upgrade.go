@@ -123,7 +123,7 @@ func (m *Machine) upgradeNode(ctx context.Context, sink report.Sink, sys *System
 		return n, err
 	}
 	return m.seal(sys, w, t, node.Node{
-		Reason: "upgrade: " + summary(p.Packages), Manifest: mf.SHA256,
+		Reason: "upgrade: " + summary(p.Packages), Manifest: mf.SHA256, Owned: true,
 	}, mf.Kernel.Package)
 }
 

@@ -42,6 +42,7 @@ type Node struct {
 	Packages string    `json:"packages,omitempty"` // sha256 of the sorted "name version" lines
 	Count    int       `json:"package_count"`
 	Kernel   string    `json:"kernel,omitempty"` // release, as in usr/lib/modules/<release>
+	Owned    bool      `json:"owned,omitempty"`  // made for a deployment: it goes when the last one that runs it does
 }
 
 // Subvolumes is what a Store needs of btrfs. Paths are absolute.

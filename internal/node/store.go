@@ -162,6 +162,16 @@ func (s *Store) SetLabel(number int, label string) error {
 	return s.writeNode(n)
 }
 
+// Own hands a node over to the deployments that run it: it goes with the last.
+func (s *Store) Own(number int) error {
+	n, err := s.Get(number)
+	if err != nil || n.Owned {
+		return err
+	}
+	n.Owned = true
+	return s.writeNode(n)
+}
+
 func (s *Store) writeNode(n Node) error {
 	data, err := encode(n)
 	if err != nil {
