@@ -51,6 +51,7 @@ func machine() *flow.Machine {
 		Geteuid:    os.Geteuid,
 		Now:        time.Now,
 		NewUUID:    newUUID,
+		Random:     rand.Reader,
 		VMs:        vm.NewHost(startProgram, rand.Reader),
 	}
 }

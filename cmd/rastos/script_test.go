@@ -3,10 +3,17 @@
 package main
 
 import (
+	"archive/tar"
 	"flag"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/pkgfile"
 )
 
 var update = flag.Bool("update", false, "write the expected output into the scripts")
@@ -23,9 +30,30 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RASTOS_CONFIG", env.WorkDir+"/config.toml")
 			return nil
 		},
 	})
+}
+
+// packageCommand is `package NAME VERSION` in scripts: it makes the archive
+// NAME-VERSION-any.pkg.tar.zst with one file.
+func packageCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: package NAME VERSION")
+	}
+	name, version := args[0], args[1]
+	out, err := os.Create(ts.MkAbs(name + "-" + version + "-any.pkg.tar.zst"))
+	ts.Check(err)
+	defer out.Close()
+	w, err := pkgfile.NewWriter(out, &desc.Package{
+		Name: name, Base: name, Version: version, Arch: "any", Description: "For a script", Packager: "script",
+	}, pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0)})
+	ts.Check(err)
+	text := version + "\n"
+	head := &tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/" + name, Mode: 0o644, Size: int64(len(text))}
+	ts.Check(w.Add(head, strings.NewReader(text)))
+	ts.Check(w.Close())
 }

@@ -33,6 +33,7 @@ func newRoot(s *session) *cobra.Command {
 		checkCommand(s),
 		statusCommand(s),
 		imageCommand(s),
+		repoCommand(s),
 		upgradeCommand(s),
 		rollbackCommand(s),
 		deployCommand(s),
