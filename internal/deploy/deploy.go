@@ -57,6 +57,7 @@ type Deployment struct {
 	State     State               `json:"state"`                   //
 	Why       string              `json:"why,omitempty"`           // why it is bad
 	Failure   string              `json:"last_failure,omitempty"`  // what its last failed try said
+	Refused   int                 `json:"refused,omitempty"`       // tries that ended with failed health checks
 	Kernel    string              `json:"kernel,omitempty"`        // sha256 of the kernel on the ESP
 	Initrd    string              `json:"initrd,omitempty"`        // sha256 of the initramfs
 	Options   string              `json:"options,omitempty"`       // kernel command line

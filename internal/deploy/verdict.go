@@ -64,16 +64,20 @@ func Head(all []Deployment) (Deployment, bool) {
 	return Deployment{}, false
 }
 
-// Bless records that the deployment booted and is healthy.
+// Bless records that the deployment booted and is healthy. A good one that had a
+// bad day has its failure taken off the record.
 func (s *Store) Bless(number int, now time.Time) (Deployment, error) {
 	d, err := s.Get(number)
 	if err != nil {
 		return d, err
 	}
-	if d.State == Good {
+	if d.State == Good && d.Failure == "" {
 		return d, nil
 	}
-	d.State, d.Why, d.Failure, d.BlessedAt = Good, "", "", now.UTC()
+	if d.State != Good {
+		d.BlessedAt = now.UTC()
+	}
+	d.State, d.Why, d.Failure, d.Refused = Good, "", "", 0
 	return d, s.Put(d)
 }
 
@@ -85,5 +89,8 @@ func (s *Store) Fail(number int, why string) (Deployment, error) {
 		return d, err
 	}
 	d.Failure = why
+	if d.State == Armed {
+		d.Refused++
+	}
 	return d, s.Put(d)
 }

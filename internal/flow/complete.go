@@ -46,6 +46,9 @@ func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, 
 	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
 	}
+	if errors.Is(health, errStopping) {
+		return out, health
+	}
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		if health != nil {
 			out.Failure = health.Error()
@@ -73,7 +76,8 @@ func (m *Machine) bless(sys *System, sink report.Sink, out *Outcome) error {
 		return err
 	}
 	if d.State == deploy.Good {
-		return nil
+		_, err := sys.Deploys.Bless(d.Number, m.Now())
+		return err
 	}
 	if err := boot.Bless(sys.ESP, d.EntryName()); err != nil {
 		return err
@@ -87,7 +91,10 @@ func (m *Machine) bless(sys *System, sink report.Sink, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	return m.collect(sys, sink, mf.Snapshots.Keep.Last)
+	if err := m.collect(sys, sink, mf.Snapshots.Keep.Last); err != nil {
+		report.Warnf(sink, "%v", err) // the next blessing tries again; this boot is good
+	}
+	return nil
 }
 
 // refuse records the failure. Only a deployment on trial is tried again, and
@@ -110,9 +117,14 @@ func (m *Machine) refuse(sys *System, sink report.Sink, out *Outcome) error {
 	}
 	// Without a counter the entry was picked by hand or was good before: no
 	// reboot would lead anywhere else.
-	out.Reboot = d.State == deploy.Armed && none == nil && entries[d.Number].Counted
+	out.Reboot = d.State == deploy.Armed && none == nil && entries[d.Number].Counted &&
+		d.Refused <= m.tries() // a loader that does not count would try for ever
 	return nil
 }
+
+// errStopping is a shutdown that came before the verdict. It is none: a reboot
+// in its place would turn somebody's power-off around.
+var errStopping = errors.New("the machine shuts down before its start-up was judged")
 
 // checkHealth returns nil for a healthy boot, or what is wrong.
 func (m *Machine) checkHealth(ctx context.Context, sink report.Sink) error {
@@ -151,8 +163,11 @@ func (m *Machine) started(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	state := strings.TrimSpace(string(out))
-	if state == "running" {
+	switch state {
+	case "running":
 		return nil
+	case "stopping":
+		return errStopping
 	}
 	if state != "degraded" {
 		return fmt.Errorf("the system is %q after its start-up: %w", state, errOr(err))

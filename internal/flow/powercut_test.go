@@ -3,12 +3,10 @@
 package flow
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/rastos/rastos/internal/boot"
@@ -235,61 +233,4 @@ func TestAFoldCutAnywhereIsDoneAtTheNextBoot(t *testing.T) {
 		}
 		b.noOrphans(sys)
 	})
-}
-
-var errTest = errors.New("no room")
-
-// fullESP fails to write boot entries.
-type fullESP struct{ boot.ESP }
-
-func (f fullESP) WriteFile(name string, data []byte) error {
-	if strings.HasPrefix(name, boot.EntriesDir) {
-		return errTest
-	}
-	return f.ESP.WriteFile(name, data)
-}
-
-func TestAnUpgradeThatFailedIsNotArmedLater(t *testing.T) {
-	b := newBox(t, esptest.OldName)
-	sys := b.system(1)
-	sys.ESP = fullESP{sys.ESP}
-	if _, err := b.upgrade(sys, "2"); !errors.Is(err, errTest) {
-		t.Fatalf("got %v", err)
-	}
-	sys = b.system(1)
-	b.check(b.recover(sys, report.Discard{}))
-	if boots := b.boots(sys); !slices.Equal(boots, []int{1}) {
-		t.Errorf("bootable: %v", boots)
-	}
-	b.noOrphans(sys)
-}
-
-func TestADamagedKernelOfAnotherDeploymentStopsNothing(t *testing.T) {
-	b := newBox(t, esptest.OldName)
-	d, err := b.upgrade(b.system(1), "2")
-	b.check(err)
-	b.check(b.bless(b.system(2), report.Discard{}, &Outcome{}))
-	b.check(b.esp.Remove(strings.TrimPrefix(boot.BlobPath(d.Kernel, boot.Linux), "/")))
-	b.check(boot.RemoveEntry(b.esp, d.EntryName()))
-	sys := b.system(1)
-	next, err := b.upgrade(sys, "3")
-	b.check(err)
-	if boots := b.boots(sys); !slices.Equal(boots, []int{next.Number, 1}) {
-		t.Errorf("bootable: %v", boots)
-	}
-	if d, err = sys.Deploys.Get(2); err != nil || d.State != deploy.Bad || d.Why == "" {
-		t.Errorf("the deployment without a kernel is %s (%s), %v", d.State, d.Why, err)
-	}
-}
-
-func TestANodeBootsItsOwnKernelWhateverTheManifestSays(t *testing.T) {
-	b := newBox(t, esptest.OldName)
-	sys := b.system(1)
-	text, err := os.ReadFile(b.manifestPath)
-	b.check(err)
-	b.check(os.WriteFile(b.manifestPath, append([]byte("[kernel]\npackage = \"linux-lts\"\n"), text...), 0o600))
-	n := b.node(sys, 1, "2")
-	if _, err := b.stage(t.Context(), report.Discard{}, sys, deploy.Request{Node: n, From: 1}); err != nil {
-		t.Fatal(err)
-	}
 }

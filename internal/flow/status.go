@@ -38,20 +38,9 @@ func (m *Machine) Status() (Status, error) {
 
 func (m *Machine) status(sys *System) (Status, error) {
 	var st Status
-	all, err := sys.Deploys.List()
+	all, entries, err := sys.assessed()
 	if err != nil {
 		return st, err
-	}
-	entries, err := sys.entries()
-	if err != nil {
-		return st, err
-	}
-	for _, bad := range deploy.Assess(all, entries, sys.Booted) {
-		for i := range all {
-			if all[i].Number == bad.Number {
-				all[i] = bad
-			}
-		}
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		d := DeploymentStatus{Deployment: all[i], Entry: entries[all[i].Number], Shown: string(all[i].State)}
@@ -64,7 +53,8 @@ func (m *Machine) status(sys *System) (Status, error) {
 			}
 			st.Booted, st.Conflicts = d, len(d.Conflicts)
 		}
-		if st.Next == 0 && (d.State == deploy.Armed || d.State == deploy.Good) {
+		exhausted := d.Entry.Counted && d.Entry.Left == 0 // the loader puts it last
+		if st.Next == 0 && !exhausted && (d.State == deploy.Armed || d.State == deploy.Good) {
 			st.Next = d.Number
 		}
 		st.Deployments = append(st.Deployments, d)
@@ -74,6 +64,27 @@ func (m *Machine) status(sys *System) (Status, error) {
 	}
 	st.Fallback = fallback(st)
 	return st, nil
+}
+
+// assessed reads the deployments as recovery would judge them, and their boot
+// entries. It changes nothing.
+func (sys *System) assessed() ([]deploy.Deployment, map[int]deploy.Entry, error) {
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := sys.entries()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, bad := range deploy.Assess(all, entries, sys.Booted) {
+		for i := range all {
+			if all[i].Number == bad.Number {
+				all[i] = bad
+			}
+		}
+	}
+	return all, entries, nil
 }
 
 // fallback says why the machine runs an older deployment than the newest.

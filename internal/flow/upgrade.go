@@ -37,7 +37,7 @@ func (m *Machine) PlanUpgrade(ctx context.Context, sink report.Sink, s Settings)
 	if err != nil {
 		return nil, err
 	}
-	all, err := sys.Deploys.List()
+	all, _, err := sys.assessed()
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +69,27 @@ func (m *Machine) PlanUpgrade(ctx context.Context, sink report.Sink, s Settings)
 	return &UpgradePlan{Base: base, From: sys.Booted, Packages: plan}, nil
 }
 
+// staleError stops a plan that another change has overtaken: to run it would drop
+// that change in silence.
+type staleError struct{ base, head int }
+
+func (e *staleError) Error() string {
+	return fmt.Sprintf("this plan builds on node %d, and by now the newest one is node %d", e.base, e.head)
+}
+func (e *staleError) Hint() string { return "another upgrade or rollback came between: start again" }
+
+// current checks, under the lock, that the plan's base is the head still.
+func (p *UpgradePlan) current(sys *System) error {
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return err
+	}
+	if head, _ := deploy.Head(all); head.Node != p.Base.Number {
+		return &staleError{base: p.Base.Number, head: head.Node}
+	}
+	return nil
+}
+
 // RunUpgrade builds the new node beside the running one, deploys and arms it.
 func (m *Machine) RunUpgrade(ctx context.Context, sink report.Sink, s Settings, p *UpgradePlan) (deploy.Deployment, error) {
 	sys, err := m.Running()
@@ -81,6 +102,9 @@ func (m *Machine) RunUpgrade(ctx context.Context, sink report.Sink, s Settings, 
 	}
 	var d deploy.Deployment
 	err = m.locked(sys, sink, func() error {
+		if err := p.current(sys); err != nil {
+			return err
+		}
 		n, err := m.upgradeNode(ctx, sink, sys, mf, s, p)
 		if err != nil {
 			return err

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/boot/esptest"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/report"
+)
+
+var errTest = errors.New("no room")
+
+// fullESP fails to write boot entries.
+type fullESP struct{ boot.ESP }
+
+func (f fullESP) WriteFile(name string, data []byte) error {
+	if strings.HasPrefix(name, boot.EntriesDir) {
+		return errTest
+	}
+	return f.ESP.WriteFile(name, data)
+}
+
+func TestAnUpgradeThatFailedIsNotArmedLater(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	sys.ESP = fullESP{sys.ESP}
+	if _, err := b.upgrade(sys, "2"); !errors.Is(err, errTest) {
+		t.Fatalf("got %v", err)
+	}
+	sys = b.system(1)
+	b.check(b.recover(sys, report.Discard{}))
+	if boots := b.boots(sys); !slices.Equal(boots, []int{1}) {
+		t.Errorf("bootable: %v", boots)
+	}
+	b.noOrphans(sys)
+}
+
+func TestADamagedKernelOfAnotherDeploymentStopsNothing(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	d, err := b.upgrade(b.system(1), "2")
+	b.check(err)
+	b.check(b.bless(b.system(2), report.Discard{}, &Outcome{}))
+	b.check(b.esp.Remove(strings.TrimPrefix(boot.BlobPath(d.Kernel, boot.Linux), "/")))
+	b.check(boot.RemoveEntry(b.esp, d.EntryName()))
+	sys := b.system(1)
+	next, err := b.upgrade(sys, "3")
+	b.check(err)
+	if boots := b.boots(sys); !slices.Equal(boots, []int{next.Number, 1}) {
+		t.Errorf("bootable: %v", boots)
+	}
+	if d, err = sys.Deploys.Get(2); err != nil || d.State != deploy.Bad || d.Why == "" {
+		t.Errorf("the deployment without a kernel is %s (%s), %v", d.State, d.Why, err)
+	}
+}
+
+func TestANodeBootsItsOwnKernelWhateverTheManifestSays(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	text, err := os.ReadFile(b.manifestPath)
+	b.check(err)
+	b.check(os.WriteFile(b.manifestPath, append([]byte("[kernel]\npackage = \"linux-lts\"\n"), text...), 0o600))
+	n := b.node(sys, 1, "2")
+	if _, err := b.stage(t.Context(), report.Discard{}, sys, deploy.Request{Node: n, From: 1}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnUpgradePlannedOnAnOlderHeadIsRefused(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	base, err := sys.Nodes.Get(1)
+	b.check(err)
+	plan := &UpgradePlan{Base: base, From: 1}
+	b.check(plan.current(sys))
+	_, err = b.upgrade(sys, "2") // somebody else's
+	b.check(err)
+	var stale *staleError
+	if err := plan.current(sys); !errors.As(err, &stale) || stale.head != 2 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAHeadWithNoTriesLeftIsNothingToBuildOn(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	d, err := b.upgrade(sys, "2")
+	b.check(err)
+	b.check(boot.MarkBad(b.esp, d.EntryName()))
+	all, _, err := sys.assessed()
+	b.check(err)
+	if head, _ := deploy.Head(all); head.Number != 1 {
+		t.Errorf("the head is deployment %d", head.Number)
+	}
+	// While it runs its last try, the one before is what comes next.
+	st, err := b.status(b.system(2))
+	b.check(err)
+	if st.Next != 1 {
+		t.Errorf("next is deployment %d", st.Next)
+	}
+}
+
+func TestALoaderThatDoesNotCountEndsInNoLoop(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	_, err := b.upgrade(b.system(1), "2")
+	b.check(err)
+	sys := b.system(2)
+	for try := 1; try <= 4; try++ {
+		out := Outcome{Failure: "no web"}
+		b.check(b.refuse(sys, report.Discard{}, &out))
+		if want := try <= 3; out.Reboot != want {
+			t.Errorf("try %d: reboot %v", try, out.Reboot)
+		}
+	}
+}
+
+func TestAGoodDeploymentIsClearedOfAnOldFailure(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	b.check(b.refuse(sys, report.Discard{}, &Outcome{Failure: "a bad day"}))
+	b.check(b.bless(sys, report.Discard{}, &Outcome{}))
+	if d, err := sys.Deploys.Get(1); err != nil || d.Failure != "" || d.State != deploy.Good {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+type stateOf string
+
+func (s stateOf) Output(context.Context, ...string) ([]byte, error) { return []byte(s + "\n"), nil }
+
+func TestAShutdownIsNoVerdict(t *testing.T) {
+	m := &Machine{Programs: stateOf("stopping")}
+	if err := m.started(t.Context()); !errors.Is(err, errStopping) {
+		t.Errorf("got %v", err)
+	}
+}
