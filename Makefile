@@ -93,7 +93,7 @@ demo: host-tools repo build ## build, boot, upgrade, break, fall back, roll back
 	$(GO) run ./tools/demo
 
 repo: host-tools ## make a pacman repository out of Debian packages, in build/repo/demo
-	$(GO) run ./tools/debrepo --list profiles/demo.packages --out build/repo/demo --name demo --cache build/cache --sign
+	$(GO) run ./tools/debrepo --list profiles/demo.packages --out build/repo/demo --name demo --cache build/cache --sign --trim --level fast
 
 host-tools: ## install the host programs that tests, demo and benchmarks run
 	@tools/hosttools/host-tools.sh

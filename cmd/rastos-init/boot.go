@@ -65,6 +65,7 @@ func (b *initramfs) run(argv, env []string) error {
 	if err := b.mountEtc(); err != nil {
 		return err
 	}
+	b.mountVolumes()
 	if b.cmd.pause {
 		b.shell()
 	}

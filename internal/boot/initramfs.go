@@ -56,11 +56,15 @@ type InitramfsManifest struct {
 	SHA256  string
 }
 
-// DefaultModules are loaded always: the file system of nodes, and what it
-// checks sums with. All other file systems wait for the node, which has its
-// modules and modprobe: each module costs time at every boot.
+// DefaultModules are loaded always: the file system of nodes, what it checks
+// sums with, and that of the ESP, which the initramfs mounts too. All other file
+// systems wait for the node, which has its modules and modprobe: each module
+// costs time at every boot, though far less than a modprobe in the node.
 func DefaultModules() []string {
-	return []string{"crc32c_intel", "crc32c_generic", "xxhash_generic", "sha256_generic", "blake2b_generic", "btrfs"}
+	return []string{
+		"crc32c_intel", "crc32c_generic", "xxhash_generic", "sha256_generic", "blake2b_generic", "btrfs",
+		"vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8",
+	}
 }
 
 // DefaultHardware are drivers of disks, of what disks hang on, of keyboards

@@ -79,14 +79,16 @@ type disks struct {
 func fstab(d disks, mf *manifest.Manifest) []byte {
 	var b strings.Builder
 	b.WriteString("# The root and /etc are mounted by the initramfs, from the boot entry; they do not belong here.\n")
-	options := "rw,noatime"
+	// The initramfs mounts them: systemd finds them there, which spares a slow
+	// machine seconds, and what writes to /var early finds it.
+	options := "rw,noatime,x-initrd.mount"
 	if c := mf.Disk.Compress; c != "" && c != "none" {
 		options += ",compress=" + c
 	}
 	for _, v := range volumes() {
 		fmt.Fprintf(&b, "UUID=%s /%s btrfs %s,subvol=/%s 0 0\n", d.systemUUID, v.where, options, v.name)
 	}
-	fmt.Fprintf(&b, "PARTUUID=%s /efi vfat rw,noatime,umask=0077 0 2\n", d.espUUID)
+	fmt.Fprintf(&b, "PARTUUID=%s /efi vfat rw,noatime,umask=0077,nofail,x-initrd.mount 0 2\n", d.espUUID)
 	if mf.Disk.Swap > 0 {
 		fmt.Fprintf(&b, "UUID=%s /swap btrfs rw,noatime,subvol=/@swap 0 0\n/swap/swapfile none swap defaults 0 0\n", d.systemUUID)
 	}

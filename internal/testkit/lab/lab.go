@@ -176,7 +176,7 @@ func (l *Lab) Boot(ctx context.Context) error {
 	uefi.State = filepath.Join(l.Dir, "uefi-vars.fd")
 	// The machine outlives the step that boots it; Close ends it.
 	l.Machine, err = l.Host.Start(context.WithoutCancel(ctx), vm.Config{
-		Name: "rastos-lab", Memory: 1024, CPUs: 2, UEFI: &uefi, Serial: l.Serial,
+		Name: "rastos-lab", Memory: 1024, UEFI: &uefi, Serial: l.Serial,
 		Disks: []vm.Disk{{Path: l.Image(l.Formats[0]), Format: l.Formats[0]}},
 		Net:   vm.Net{User: true},
 	})

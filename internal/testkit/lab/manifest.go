@@ -21,8 +21,8 @@ func (l *Lab) toml() []byte {
 	} {
 		fmt.Fprintf(&b, "[[repository]]\nname = %q\nservers = [%s]\nkey = %q\n\n", r.name, quoted(l.servers(r.folder)), r.key)
 	}
-	b.WriteString("[kernel]\npackage = \"linux\"\ncmdline = [\"console=ttyS0\", \"quiet\"]\n\n")
-	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"256M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
+	b.WriteString("[kernel]\npackage = \"linux\"\ncmdline = [\"console=ttyS0\", \"quiet\", \"8250.nr_uarts=1\"]\n\n")
+	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"512M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
 	b.WriteString(`[[user]]
 name = "anna"
 groups = ["wheel"]
