@@ -161,15 +161,46 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 
-	next[Passwd] = []byte("http:x:33:33::/:/s\nother:x:1000:1::/:/s\n")
+	live[Passwd] = append(live[Passwd], "svc:x:980:980::/:/s\n"...)
+	next[Passwd] = []byte("http:x:33:33::/:/s\nother:x:980:1::/:/s\n")
 	_, conflicts = Reconcile(live, next)
 	var texts []string
 	for _, c := range conflicts {
 		texts = append(texts, c.String())
 	}
-	want := []string{`passwd: http: the uid is "970" on this machine and "33" in the new node`, "passwd: anna: its number 1000 belongs to other in the new node"}
+	want := []string{`passwd: http: the uid is "970" on this machine and "33" in the new node`, "passwd: svc: its number 980 belongs to other in the new node"}
 	if diff := cmp.Diff(want, texts); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A node carries the people of the day when it was built.
+func TestPeopleWhoLeftOrMovedDoNotStopTheNextNode(t *testing.T) {
+	live := Set{
+		Passwd: []byte("root:x:0:0::/root:/s\nanna:x:1005:1005::/:/s\ncarol:x:1001:1001::/:/s\n"),
+		Group:  []byte("root:x:0:\nanna:x:1005:\ncarol:x:1001:\n"),
+	}
+	next := Set{
+		Passwd: []byte("root:x:0:0::/root:/s\nanna:x:1000:1000::/:/s\nbob:x:1001:1001::/:/s\nnobody:x:65534:65534::/:/s\n"),
+		Group:  []byte("root:x:0:\nanna:x:1000:\nbob:x:1001:\n"),
+	}
+	got, conflicts := Reconcile(live, next)
+	if len(conflicts) != 0 {
+		t.Fatal(conflicts)
+	}
+	if want := "root:x:0:0::/root:/s\nnobody:x:65534:65534::/:/s\nanna:x:1005:1005::/:/s\ncarol:x:1001:1001::/:/s\n"; string(got[Passwd]) != want {
+		t.Errorf("passwd:\n%s", got[Passwd])
+	}
+	if string(got[Group]) != string(live[Group]) {
+		t.Errorf("group:\n%s", got[Group])
+	}
+}
+
+func TestANumberChangedOnThisMachineAloneIsNoConflict(t *testing.T) {
+	base := "anna:x:1000:1000::/:/s\n"
+	merged, conflicts := Merge(Passwd, []byte(base), []byte("anna:x:1005:1005::/:/s\n"), []byte(base))
+	if len(conflicts) != 0 || string(merged) != "anna:x:1005:1005::/:/s\n" {
+		t.Errorf("%q, %v", merged, conflicts)
 	}
 }
 

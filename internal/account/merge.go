@@ -113,7 +113,10 @@ func (m *merger) mergeFields(base, live, next Entry) Entry {
 		switch {
 		case live[i] == next[i]:
 		case s.number > 0 && i == s.number:
-			m.conflict(live, next, i)
+			// Files of the new node may carry its number, but none of a person.
+			if base == nil || next[i] != b || !person(next) {
+				m.conflict(live, next, i)
+			}
 		case m.kind == Passwd && i == fieldGID:
 			if base == nil || next[i] != b {
 				m.conflict(live, next, i)
@@ -130,6 +133,12 @@ func (m *merger) mergeFields(base, live, next Entry) Entry {
 		}
 	}
 	return merged
+}
+
+// person tells whether an entry of passwd or group is about a person, by its number.
+func person(e Entry) bool {
+	n, ok := e.Number(fieldUID)
+	return ok && n >= firstUID && n <= lastUID
 }
 
 func (m *merger) conflict(live, next Entry, field int) {

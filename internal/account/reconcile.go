@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -92,6 +93,10 @@ func join(dir, name string) string { return strings.TrimPrefix(dir+"/"+name, "/"
 // numbers taken, and gives this machine's numbers to names that exist here.
 // Passwords are not carried over. A name with two numbers, or a number with two
 // names, is a conflict: the caller stops, for no later step could mend it.
+//
+// The numbers of people are live's alone: those in the tree came there from this
+// machine, when an earlier node was built, and who was removed or renumbered
+// since must not stand in the way for ever. No package ships files of theirs.
 func Reconcile(live, next Set) (Set, []Conflict) {
 	out := Set{}
 	for kind, data := range next {
@@ -101,6 +106,7 @@ func Reconcile(live, next Set) (Set, []Conflict) {
 	for _, kind := range []Kind{Group, Passwd} {
 		from, into := Decode(kind, live[kind]), Decode(kind, next[kind])
 		field := shapes[kind].number
+		into.dropPeople(from)
 		for _, e := range from.Entries() {
 			if have, ok := into.Get(e.Name()); ok {
 				if have[field] != e[field] {
@@ -123,6 +129,18 @@ func Reconcile(live, next Set) (Set, []Conflict) {
 		out[kind] = into.Encode()
 	}
 	return out, conflicts
+}
+
+// dropPeople takes out the people who are not in live with the same number.
+func (f *File) dropPeople(live *File) {
+	field := shapes[f.kind].number
+	f.lines = slices.DeleteFunc(f.lines, func(l line) bool {
+		if l.entry == nil || !person(l.entry) {
+			return false
+		}
+		same, ok := live.Get(l.entry.Name())
+		return !ok || same[field] != l.entry[field]
+	})
 }
 
 // twin tells whether two names share their number on the live machine already:
