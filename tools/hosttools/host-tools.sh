@@ -33,6 +33,10 @@ bsdtar libarchive-tools libarchive
 gpg gnupg gnupg
 busybox busybox-static busybox
 fakeroot fakeroot fakeroot
+systemctl systemd systemd
+systemd-firstboot systemd systemd
+script bsdutils util-linux
+setpriv util-linux util-linux
 gcc gcc gcc
 /usr/include/stdlib.h libc6-dev glibc
 '
