@@ -37,6 +37,7 @@ type world struct {
 	// What the manifest is made of.
 	packages []string
 	repos    []repository
+	settings string // more of [system]
 	size     string
 	formats  []string
 	extra    string // more of the manifest, as it is
@@ -98,7 +99,7 @@ func quoted(words []string) string {
 // manifest writes rastos.toml and returns its path.
 func (w *world) manifest() string {
 	var b strings.Builder
-	b.WriteString("[system]\nhostname = \"atlas\"\n")
+	fmt.Fprintf(&b, "[system]\nhostname = \"atlas\"\n%s", w.settings)
 	fmt.Fprintf(&b, "[packages]\nofficial = %s\n", quoted(w.packages))
 	for _, r := range w.repos {
 		fmt.Fprintf(&b, "[[repository]]\nname = %q\nservers = %s\n", r.name, quoted(r.servers))
