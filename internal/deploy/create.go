@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -61,7 +62,7 @@ func (s *Store) pristine(d *Deployment) error {
 	if err := s.Subvols.Create(s.abs(d.Number, d.Etc)); err != nil {
 		return err
 	}
-	_, err := s.mergeInto(s.abs(d.Number, d.Etc), "", "", s.pristineEtc(d.Node))
+	_, err := s.mergeInto(etcmerge.Merge, s.abs(d.Number, d.Etc), "", "", s.pristineEtc(d.Node))
 	return err
 }
 
@@ -91,7 +92,7 @@ func (s *Store) merged(d *Deployment, from int) error {
 	if err := s.Subvols.Snapshot(s.abs(d.Number, d.FromBase), s.abs(d.Number, d.Etc), false); err != nil {
 		return err
 	}
-	res, err := s.mergeInto(s.abs(d.Number, d.Etc), s.pristineEtc(old.Node), s.abs(d.Number, d.FromBase), s.pristineEtc(d.Node))
+	res, err := s.mergeInto(etcmerge.Merge, s.abs(d.Number, d.Etc), s.pristineEtc(old.Node), s.abs(d.Number, d.FromBase), s.pristineEtc(d.Node))
 	d.Conflicts = res.Conflicts
 	return err
 }
@@ -105,6 +106,10 @@ func (s *Store) Fold(d Deployment) (Deployment, bool, error) {
 		return d, false, nil
 	}
 	old, err := s.Get(d.From)
+	var none *NotFoundError
+	if errors.As(err, &none) {
+		return d, false, nil // collected since: nothing of it can be late
+	}
 	if err != nil {
 		return d, false, err
 	}
@@ -132,7 +137,7 @@ func (s *Store) Fold(d Deployment) (Deployment, bool, error) {
 	if err := s.Subvols.Snapshot(s.abs(d.Number, next.FromBase), s.abs(d.Number, next.Etc), false); err != nil {
 		return d, false, err
 	}
-	res, err := s.mergeInto(s.abs(d.Number, next.Etc), s.abs(d.Number, d.FromBase), s.abs(d.Number, next.FromBase), s.EtcPath(d))
+	res, err := s.mergeInto(etcmerge.Late, s.abs(d.Number, next.Etc), s.abs(d.Number, d.FromBase), s.abs(d.Number, next.FromBase), s.EtcPath(d))
 	if err != nil {
 		return d, false, err
 	}
@@ -143,9 +148,12 @@ func (s *Store) Fold(d Deployment) (Deployment, bool, error) {
 	return next, true, s.Put(next)
 }
 
+// merge is etcmerge.Merge, or Late.
+type merge func(base, live, next etcmerge.Tree, src etcmerge.Source, keyed etcmerge.KeyedMerge) (etcmerge.Result, error)
+
 // mergeInto changes the tree at target (a snapshot of live, or an empty
 // subvolume where base and live are "") into the merge of the three trees.
-func (s *Store) mergeInto(target, base, live, next string) (etcmerge.Result, error) {
+func (s *Store) mergeInto(how merge, target, base, live, next string) (etcmerge.Result, error) {
 	var sides [3]Dir
 	for i, p := range []string{base, live, next} {
 		if p == "" {
@@ -170,7 +178,7 @@ func (s *Store) mergeInto(target, base, live, next string) (etcmerge.Result, err
 		}
 		trees[i] = t
 	}
-	res, err := etcmerge.Merge(trees[etcmerge.Base], trees[etcmerge.Live], trees[etcmerge.Next], source(sides), s.Keyed)
+	res, err := how(trees[etcmerge.Base], trees[etcmerge.Live], trees[etcmerge.Next], source(sides), s.Keyed)
 	if err != nil {
 		return res, err
 	}

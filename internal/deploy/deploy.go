@@ -216,13 +216,23 @@ func (s *Store) drop(number int) error {
 	return s.Nodes.Files.RemoveAll(name(number))
 }
 
-// dropEtc deletes one entry of a deployment's folder if it is a subvolume.
+// dropEtc deletes one entry of a deployment's folder if it is a subvolume, with
+// those that a person made in it: btrfs deletes none that holds others.
 func (s *Store) dropEtc(number int, entry string) error {
 	sub, err := s.Subvols.IsSubvolume(s.abs(number, entry))
 	if err != nil || !sub {
 		return err
 	}
-	return s.Subvols.Delete(s.abs(number, entry))
+	inner, err := s.Subvols.Below(s.abs(number, entry))
+	if err != nil {
+		return err
+	}
+	for _, p := range append(inner, s.abs(number, entry)) {
+		if err := s.Subvols.Delete(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Recover removes deployments that a cut left without deploy.json, and in the

@@ -106,10 +106,8 @@ func take(out, next Dir, name, from string, e etcmerge.Entry) error {
 		err := out.Mkdir(name, e.Perm.Perm())
 		if errors.Is(err, fs.ErrExist) {
 			// The path may have been a file until now; a directory stays.
-			if _, err := out.Readlink(name); err != nil {
-				if _, err := out.ReadFile(name); err != nil {
-					return nil
-				}
+			if info, err := out.Lstat(name); err != nil || info.IsDir() {
+				return err
 			}
 			if err := out.RemoveAll(name); err != nil {
 				return err

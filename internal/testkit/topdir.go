@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -46,8 +47,8 @@ func (d DirFiles) RemoveAll(name string) error { return os.RemoveAll(d.at(name))
 
 // FakeSubvolumes stands in for btrfs where a test has no root: a subvolume is
 // a directory, a snapshot a copy. It keeps what makes btrfs awkward: creating
-// over something fails, deleting what is none fails, a read-only one refuses
-// to be snapshotted over. A change's generation is counted by Touch.
+// over something fails, deleting what is none or holds others fails, a read-only
+// one refuses to be snapshotted over. A change's generation is counted by Touch.
 type FakeSubvolumes struct {
 	t    testing.TB
 	mu   sync.Mutex
@@ -95,6 +96,11 @@ func (f *FakeSubvolumes) Delete(path string) error {
 	defer f.mu.Unlock()
 	if _, ok := f.subs[path]; !ok {
 		return fmt.Errorf("delete %s: not a subvolume", path)
+	}
+	for p := range f.subs {
+		if strings.HasPrefix(p, path+"/") {
+			return &fs.PathError{Op: "delete", Path: path, Err: syscall.ENOTEMPTY}
+		}
 	}
 	delete(f.subs, path)
 	return os.RemoveAll(path)

@@ -5,7 +5,6 @@ package etcmerge
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -48,21 +47,6 @@ type Result struct {
 	Notes     []Conflict `json:"notes,omitempty"` // decided by rule, worth telling
 }
 
-// Clash is an error: live and next changed a path into different types.
-type Clash struct {
-	Path       string
-	Live, Next fs.FileMode
-}
-
-func (c *Clash) Error() string {
-	return fmt.Sprintf("merge /etc: %s is %s on this machine and %s in the new node", c.Path, typeName(c.Live), typeName(c.Next))
-}
-
-// Hint says what a person can do.
-func (c *Clash) Hint() string {
-	return "move /etc/" + c.Path + " aside, then start again"
-}
-
 // KeyedMerge merges an account file by key. It is given base, live and next
 // and returns the merged file and what it could not decide, a line each.
 type KeyedMerge func(path string, base, live, next []byte) (merged []byte, conflicts []string, err error)
@@ -83,13 +67,25 @@ type merger struct {
 	base, live, next Tree
 	src              Source
 	keyed            KeyedMerge
+	late             bool // a clash is a conflict
 	res              Result
 	gone             map[string]bool // live paths that the merge removes
+	clashed          map[string]bool // paths that stay live's with all below, types clash there
 }
 
 // Merge works out the merged tree. It returns a *Clash when types clash.
 func Merge(base, live, next Tree, src Source, keyed KeyedMerge) (Result, error) {
-	m := &merger{base: base, live: live, next: next, src: src, keyed: keyed, gone: map[string]bool{}}
+	return merge(&merger{base: base, live: live, next: next, src: src, keyed: keyed})
+}
+
+// Late is Merge where nobody can be asked any more, at a shutdown or a boot:
+// where types clash live stays, and what next has there is laid beside it.
+func Late(base, live, next Tree, src Source, keyed KeyedMerge) (Result, error) {
+	return merge(&merger{base: base, live: live, next: next, src: src, keyed: keyed, late: true})
+}
+
+func merge(m *merger) (Result, error) {
+	m.gone, m.clashed = map[string]bool{}, map[string]bool{}
 	for _, p := range m.paths() {
 		if err := m.one(p); err != nil {
 			return Result{}, err
@@ -116,6 +112,9 @@ func (m *merger) paths() []string {
 
 func (m *merger) one(p string) error {
 	b, l, n := m.base.at(p), m.live.at(p), m.next.at(p)
+	if m.below(p, func(dir string) bool { return m.clashed[dir] }) {
+		return nil
+	}
 	switch {
 	case l.ok && alwaysLive(p):
 		return nil
@@ -127,7 +126,10 @@ func (m *merger) one(p string) error {
 			return nil
 		}
 		if l.ok && l.Type.IsDir() && !n.Type.IsDir() && m.ownBelow(p) {
-			return &Clash{Path: p, Live: l.Type, Next: n.Type}
+			return m.clash(p)
+		}
+		if dir, blocked := m.blocked(p); blocked {
+			return m.clash(dir)
 		}
 		m.take(p, n.Entry, l)
 		return nil
@@ -138,20 +140,9 @@ func (m *merger) one(p string) error {
 		m.note(p, "changed on this machine and gone from the new node: it stays")
 		return nil
 	case l.Type != n.Type:
-		return &Clash{Path: p, Live: l.Type, Next: n.Type}
+		return m.clash(p)
 	}
 	return m.both(p, b, l.Entry, n.Entry)
-}
-
-// ownBelow tells whether live holds anything below p that base did not ship:
-// then p cannot stop being a directory without losing it.
-func (m *merger) ownBelow(p string) bool {
-	for q := range m.live {
-		if strings.HasPrefix(q, p+"/") && !m.live.at(q).equal(m.base.at(q)) {
-			return true
-		}
-	}
-	return false
 }
 
 // take makes p what next says. A type that changes (live is still what base
@@ -277,6 +268,7 @@ func (m *merger) parents(p string) {
 // which something of live stays is kept.
 func (m *merger) removals() {
 	keep := map[string]bool{}
+	other := map[string]bool{} // paths that are no directory any more; what was in them went with it
 	stay := func(p string) {
 		for d := path.Dir(p); d != "." && d != "/"; d = path.Dir(d) {
 			keep[d] = true
@@ -289,10 +281,11 @@ func (m *merger) removals() {
 	}
 	for _, c := range m.res.Changes {
 		stay(c.Path)
+		other[c.Path] = c.Kind == Take && !c.Entry.Type.IsDir()
 	}
 	var gone []string
 	for p := range m.gone {
-		if !keep[p] {
+		if !keep[p] && !m.below(p, func(dir string) bool { return other[dir] }) {
 			gone = append(gone, p)
 		}
 	}
@@ -326,16 +319,4 @@ func alwaysLive(p string) bool {
 	}
 	ok, _ := path.Match("ssh/ssh_host_*", p)
 	return ok
-}
-
-func typeName(t fs.FileMode) string {
-	switch {
-	case t.IsDir():
-		return "a directory"
-	case t&fs.ModeSymlink != 0:
-		return "a symbolic link"
-	case t == 0:
-		return "a file"
-	}
-	return "a special file"
 }

@@ -87,6 +87,11 @@ func apply(t interface{ Fatalf(string, ...any) }, live Tree, r Result) Tree {
 			e.Perm, e.UID, e.GID, e.Xattrs = c.Entry.Perm, c.Entry.UID, c.Entry.GID, c.Entry.Xattrs
 			out[c.Path] = e
 		case Remove:
+			for d := path.Dir(c.Path); d != "."; d = path.Dir(d) {
+				if e, ok := out[d]; ok && !e.Type.IsDir() {
+					t.Fatalf("remove %s, whose directory is a link or a file", c.Path)
+				}
+			}
 			for p := range out {
 				if path.Dir(p) == c.Path {
 					t.Fatalf("remove %s, which still holds %s", c.Path, p)
@@ -164,6 +169,12 @@ func TestMerge(t *testing.T) {
 			base: text{"a": "1"}, live: text{"a": "1"}, next: text{"a": "->b"}, want: text{"a": "->b"}},
 		{name: "an untouched directory may become a file",
 			base: text{"d/e/x": "1"}, live: text{"d/e/x": "1"}, next: text{"d": "2"}, want: text{"d": "2"}},
+		{name: "an untouched directory may become a link beside one that stays",
+			base: text{"d/x": "1", "m/x": "1"}, live: text{"d/x": "1", "m/x": "1"}, next: text{"d": "->m", "m/x": "1"},
+			want: text{"d": "->m", "m/x": "1"}},
+		{name: "an untouched link may become a directory",
+			base: text{"d": "->m", "m/x": "1"}, live: text{"d": "->m", "m/x": "1"}, next: text{"d/x": "2", "m/x": "1"},
+			want: text{"d/x": "2", "m/x": "1"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,6 +220,33 @@ func TestMergeDirectoryWithOwnFilesNeverBecomesAFile(t *testing.T) {
 	}
 }
 
+func TestMergeNeverWritesThroughALinkOfThisMachine(t *testing.T) {
+	s := sides{text{"d/x": "1"}.tree(), text{"d": "->m", "m/x": "mine"}.tree(), text{"d/x": "1", "d/new": "2"}.tree()}
+	_, err := Merge(s.base, s.live, s.next, s, nil)
+	var clash *Clash
+	if !errors.As(err, &clash) || clash.Path != "d" {
+		t.Fatalf("got %v, want a clash on d", err)
+	}
+}
+
+func TestLateKeepsBothSidesOfAClash(t *testing.T) {
+	for _, tt := range []struct{ base, live, next, want text }{
+		{text{"a": "1"}, text{"a/x": "mine"}, text{"a": "->b"}, text{"a/x": "mine", "a.rastnew": "->b"}},
+		{text{"a": "1"}, text{"a": "->m"}, text{"a/x": "1", "a/e/y": "2"}, text{"a": "->m", "a.rastnew/x": "1", "a.rastnew/e/y": "2"}},
+		{text{"d/x": "1"}, text{"d/x": "1", "d/own": "m"}, text{"d": "f"}, text{"d/x": "1", "d/own": "m", "d.rastnew": "f"}},
+		{text{"d/x": "1"}, text{"d": "->m"}, text{"d/x": "1", "d/n": "2"}, text{"d": "->m", "d.rastnew/x": "1", "d.rastnew/n": "2"}},
+	} {
+		s := sides{tt.base.tree(), tt.live.tree(), tt.next.tree()}
+		r, err := Late(s.base, s.live, s.next, s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(tt.want, text{}.show(apply(t, s.live, r))); d != "" || len(r.Conflicts) != 1 {
+			t.Errorf("%v (-want +got):\n%s", r.Conflicts, d)
+		}
+	}
+}
+
 func TestMergeUsesKeysForAccounts(t *testing.T) {
 	s := sides{text{"passwd": "b\n"}.tree(), text{"passwd": "l\n"}.tree(), text{"passwd": "n\n"}.tree()}
 	r, err := Merge(s.base, s.live, s.next, s, func(p string, b, l, n []byte) ([]byte, []string, error) {
@@ -224,8 +262,13 @@ func TestMergeUsesKeysForAccounts(t *testing.T) {
 }
 
 func drawTree(t *rapid.T, name string) Tree {
-	files := rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "d/a", "d/b", "d/e/c", "f"}),
+	files := rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "d", "d/a", "d/b", "d/e", "d/e/c", "f"}),
 		rapid.SampledFrom([]string{"", "1\n2\n", "1\n", "x\n2\n", "->a", "0600:1\n", "\x00"})).Draw(t, name)
+	for p := range files { // no file holds others
+		for d := path.Dir(p); d != "."; d = path.Dir(d) {
+			delete(files, d)
+		}
+	}
 	return text(files).tree()
 }
 
@@ -245,7 +288,11 @@ func TestMergeLaws(t *testing.T) {
 		if d := cmp.Diff(l, must(b, l, b)); d != "" {
 			t.Fatalf("an unchanged node must change nothing:\n%s", d)
 		}
-		if r, err := Merge(b, l, n, sides{b, l, n}, nil); err == nil {
+		for _, merge := range []func(_, _, _ Tree, _ Source, _ KeyedMerge) (Result, error){Merge, Late} {
+			r, err := merge(b, l, n, sides{b, l, n}, nil)
+			if err != nil {
+				continue
+			}
 			got := apply(t, l, r)
 			for p, e := range l {
 				if lb, ok := b[p]; (!ok || !same(lb, e)) && e.Type == 0 {
