@@ -12,7 +12,7 @@ const (
 	Started  EventKind = iota // a mirror answered and sends the file; Done is where it resumes
 	Progress                  // Done of Total bytes are here
 	Retry                     // the mirror at URL failed with Err; another may follow
-	Finished                  // the file is at its Dest; Status says how
+	Finished                  // the file is at its Dest; Status says how, Done how much was downloaded
 	Failed                    // no mirror gave it; Err says why
 )
 
@@ -37,5 +37,9 @@ func (f *Fetcher) emit(e Event) {
 }
 
 func (d *download) event(kind EventKind) Event {
-	return Event{Kind: kind, Name: filepath.Base(d.res.Path), URL: redact(d.res.URL), Status: d.res.Status}
+	e := Event{Kind: kind, Name: filepath.Base(d.res.Path), URL: redact(d.res.URL), Status: d.res.Status}
+	if kind == Finished && e.Status == Downloaded {
+		e.Done, e.Total = d.res.Size, d.res.Size
+	}
+	return e
 }
