@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages figures \
+.PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -83,8 +83,14 @@ fuzz: ## fuzz every decoder for FUZZTIME (10s) each
 
 bench: bench-packages ## run all benchmarks (root)
 
-bench-packages: host-tools repo build ## measure package installs against pacman (root)
-	$(GO) run ./bench/packages
+SET ?= bench
+
+bench-packages: host-tools bench-repo ## measure installs and repo-add against pacman (root; SET=demo: the small set)
+	CGO_ENABLED=0 $(GO) run -trimpath -ldflags '-s -w' ./bench/packages -set $(SET)
+
+# About 370 packages of Debian's, which take a minute or two to convert.
+bench-repo: host-tools
+	$(GO) run ./tools/debrepo --list profiles/$(SET).packages --out build/repo/$(SET) --name $(SET) --cache build/cache --sign
 
 figures: ## print the figures measured so far beside their targets
 	@$(GO) run ./tools/figures

@@ -8,25 +8,19 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-)
+	"strings"
 
-// figure is what a benchmark writes.
-type figure struct {
-	Name      string  `json:"name"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Peer      string  `json:"peer"`
-	PeerValue float64 `json:"peer_value"`
-	Runs      int     `json:"runs"`
-	Date      string  `json:"date"`
-}
+	"github.com/rastos/rastos/bench/figure"
+)
 
 func main() {
 	dir := flag.String("dir", "build/figures", "where the figures are")
@@ -43,15 +37,19 @@ func main() {
 }
 
 func run(w io.Writer, dir string) (missed int, err error) {
-	fmt.Fprintf(w, "%-26s %12s %12s  %-6s %s\n", "figure", "measured", "target", "", "against")
+	row := func(name, measured, target, verdict, peer string) {
+		line := fmt.Sprintf("%-26s %12s %12s  %-6s %s", name, measured, target, verdict, peer)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	row("figure", "measured", "target", "", "against")
 	for _, t := range targets() {
-		f, err := read(filepath.Join(dir, t.name+".json"))
+		f, err := figure.Read(dir, t.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			row(t.name, "-", t.String(), "", "")
+			continue
+		}
 		if err != nil {
 			return missed, err
-		}
-		if f == nil {
-			fmt.Fprintf(w, "%-26s %12s %12s\n", t.name, "-", t.String())
-			continue
 		}
 		verdict := "ok"
 		switch {
@@ -62,24 +60,29 @@ func run(w io.Writer, dir string) (missed int, err error) {
 			verdict = "MISSED"
 			missed++
 		}
-		fmt.Fprintf(w, "%-26s %12s %12s  %-6s %s\n", t.name, number(f.Value)+" "+f.Unit, t.String(), verdict, f.Peer)
+		row(t.name, number(f.Value)+" "+f.Unit, t.String(), verdict, f.Peer)
 	}
-	return missed, nil
+	return missed, others(dir, row)
 }
 
-func read(name string) (*figure, error) {
-	data, err := os.ReadFile(name)
-	if os.IsNotExist(err) {
-		return nil, nil
-	}
+// others shows the figures that have no target.
+func others(dir string, row func(name, measured, target, verdict, peer string)) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var f figure
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		if slices.ContainsFunc(targets(), func(t target) bool { return t.name == name }) {
+			continue
+		}
+		f, err := figure.Read(dir, name)
+		if err != nil {
+			return err
+		}
+		row(name, number(f.Value)+" "+f.Unit, "none", "", f.Peer)
 	}
-	return &f, nil
+	return nil
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
