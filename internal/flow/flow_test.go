@@ -197,27 +197,3 @@ func TestFallbackIsToldWithItsReason(t *testing.T) {
 		t.Errorf("an upgrade that waits for its reboot is called a fallback: %q", got)
 	}
 }
-
-func TestSeedCopiesOnlyWhatIsMissing(t *testing.T) {
-	node, vol := newTree(t), newTree(t)
-	put(t, node, "var/lib/app/db", "factory")
-	put(t, node, "var/lib/app/new", "factory")
-	put(t, node, "var/log/x", "factory")
-	put(t, vol, "lib/app/db", "mine")
-	skip := map[string]bool{"var": true, "var/log": true, "var/lib/containers": true}
-	s := seeder{m: &Machine{Programs: hostPrograms{}}, ctx: t.Context(), root: node.Dir, where: "var", top: vol.Dir, skip: skip}
-	if err := s.dir("."); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"lib/app/db": "mine", "lib/app/new": "factory"} {
-		if got, err := os.ReadFile(vol.at(name)); err != nil || string(got) != want {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
-	}
-	if info, err := vol.Lstat("log"); err != nil || !info.IsDir() {
-		t.Errorf("the mount point of the inner volume: %v", err)
-	}
-	if _, err := vol.Lstat("log/x"); err == nil {
-		t.Error("what belongs to the inner volume was copied into the outer")
-	}
-}

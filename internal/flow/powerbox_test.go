@@ -160,6 +160,20 @@ func (c cutESP) Remove(name string) error {
 	return c.Memory.Remove(name)
 }
 
+// cutPrograms is cp, which a cut ends half-way.
+type cutPrograms struct{ power *power }
+
+func (c cutPrograms) Output(ctx context.Context, argv ...string) ([]byte, error) {
+	off := c.power.off
+	if err := c.power.effect(); err != nil {
+		if !off {
+			_ = os.Mkdir(argv[len(argv)-1], 0o755)
+		}
+		return nil, err
+	}
+	return hostPrograms{}.Output(ctx, argv...)
+}
+
 // box is a machine of fakes with one good deployment of one node, running.
 type box struct {
 	*Machine
@@ -179,7 +193,7 @@ func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 	tree := func(root string) cutTree { return cutTree{testTree{testkit.DirFiles{Dir: root}}, p} }
 	ids := 0
 	b.Machine = &Machine{
-		Programs: hostPrograms{},
+		Programs: cutPrograms{p},
 		Btrfs:    cutBtrfs{b.subs, p},
 		Tree:     func(root string) (Tree, error) { return tree(root), nil },
 		EtcDir:   func(dir string) (deploy.Dir, error) { return tree(dir), nil },
