@@ -5,6 +5,7 @@ package image_test
 import (
 	"archive/tar"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -183,11 +184,15 @@ func TestHostWithout(t *testing.T) {
 		hide := fmt.Sprintf("mount --bind /dev/null %s && exec \"$@\"", testkit.NeedTool(t, "mkfs.btrfs"))
 		cmd, end := w.buildCommand()
 		argv := append([]string{"--mount", "/bin/sh", "-c", hide, "sh", cmd.Path}, cmd.Args[1:]...)
-		unshare := exec.Command(testkit.NeedTool(t, "unshare"), argv...)
-		unshare.Env, unshare.Dir, unshare.Stdout, unshare.Stderr = cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr
-		err := unshare.Run()
-		cmd.ProcessState = unshare.ProcessState
-		w.refused(before, end(err), 9, "mkfs.btrfs", "apt-get install btrfs-progs; Arch: pacman -S btrfs-progs")
+		w.refused(before, end(w.instead(cmd, testkit.NeedTool(t, "unshare"), argv...)), 9, "mkfs.btrfs", "apt-get install btrfs-progs; Arch: pacman -S btrfs-progs")
+	})
+	t.Run("the right to mount", func(t *testing.T) {
+		w := newWorld(t)
+		w.smallRepo(good(t))
+		before := w.snapshot()
+		cmd, end := w.buildCommand()
+		argv := append([]string{"--bounding-set=-sys_admin", "--inh-caps=-sys_admin", cmd.Path}, cmd.Args[1:]...)
+		w.refused(before, end(w.instead(cmd, testkit.NeedTool(t, "setpriv"), argv...)), 8, "mount namespace.*not permitted", "CAP_SYS_ADMIN")
 	})
 	t.Run("network", func(t *testing.T) {
 		w := newWorld(t)
@@ -198,6 +203,41 @@ func TestHostWithout(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 		w.refused(before, end(cmd.Run()), 6, "small.db.*unreachable", "tried")
 	})
+}
+
+// instead runs another program in a command's place.
+func (w *world) instead(cmd *exec.Cmd, program string, args ...string) error {
+	other := exec.Command(program, args...)
+	other.Env, other.Dir, other.Stdout, other.Stderr = cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr
+	err := other.Run()
+	cmd.ProcessState = other.ProcessState
+	return err
+}
+
+// TestErrorsForPrograms: with --json the last line is the error, with all that
+// a person would be told.
+func TestErrorsForPrograms(t *testing.T) {
+	w := newWorld(t)
+	p := good(t)
+	w.must(os.Remove(w.smallRepo(p).file(p.info.Filename + ".sig")))
+	o := w.build("--json")
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	var last struct {
+		Kind, Message, Hint string
+		ExitCode            int `json:"exit_code"`
+	}
+	for _, line := range lines {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %q", line)
+		}
+	}
+	w.must(json.Unmarshal([]byte(lines[len(lines)-1]), &last))
+	if o.code != 5 || last.Kind != "error" || last.ExitCode != 5 || !strings.Contains(last.Message, "the signature is missing") || last.Hint == "" {
+		t.Errorf("exit code %d, %+v", o.code, last)
+	}
+	if o.stderr != "" {
+		t.Errorf("standard error: %q", o.stderr)
+	}
 }
 
 // openToAll lets any user get at this world, and at a copy of the binary.
