@@ -54,7 +54,7 @@ func (m *Machine) BootImage(ctx context.Context, sink report.Sink, r BootRequest
 			return 0, err
 		}
 		defer os.RemoveAll(dir)
-		if err := directBoot(r, dir, &cfg); err != nil {
+		if err := directBoot(ctx, r, dir, &cfg); err != nil {
 			return 0, err
 		}
 	} else {
@@ -118,8 +118,8 @@ func imageFormat(path string) (string, error) {
 
 // directBoot takes kernel, initramfs and command line of the newest boot entry
 // that is not bad from the image's ESP.
-func directBoot(r BootRequest, dir string, cfg *vm.Config) error {
-	esp, closeESP, err := openImageESP(r.Image, r.Format)
+func directBoot(ctx context.Context, r BootRequest, dir string, cfg *vm.Config) error {
+	esp, closeESP, err := openImageESP(ctx, r.Image, r.Format, dir)
 	if err != nil {
 		return err
 	}

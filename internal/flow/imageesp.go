@@ -3,24 +3,25 @@
 package flow
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/disk"
+	"github.com/rastos/rastos/qcow2"
 )
 
-// openImageESP opens the ESP inside an image, for reading.
-func openImageESP(path, format string) (boot.ESP, func() error, error) {
-	if format != "raw" {
-		return nil, nil, fmt.Errorf("look into %s: only raw images can be started directly so far", path)
-	}
-	f, err := os.Open(path)
+// openImageESP opens the ESP inside an image, for reading. What has to be
+// unpacked for that goes into dir.
+func openImageESP(ctx context.Context, path, format, dir string) (boot.ESP, func() error, error) {
+	f, err := openRaw(ctx, path, format, dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open image: %w", err)
+		return nil, nil, fmt.Errorf("open image %s: %w", path, err)
 	}
 	layout, err := disk.ReadTable(f)
 	if err != nil {
@@ -35,6 +36,32 @@ func openImageESP(path, format string) (boot.ESP, func() error, error) {
 		return nil, nil, errors.Join(err, f.Close())
 	}
 	return esp, f.Close, nil
+}
+
+// openRaw opens the disk that an image holds; that of a qcow2 is a sparse copy
+// in dir.
+func openRaw(ctx context.Context, path, format, dir string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil || format == "raw" {
+		return f, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	im, err := qcow2.Open(f, info.Size(), nil)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := os.Create(filepath.Join(dir, "disk.raw"))
+	if err != nil {
+		return nil, err
+	}
+	if err := qcow2.Extract(ctx, im, raw); err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return raw, nil
 }
 
 // newestEntry picks what the boot loader would: the newest entry that has not
