@@ -109,6 +109,19 @@ func hasBlob(esp ESP, sum string) (bool, error) {
 	return len(files) > 0, err
 }
 
+// BlobSize is the room that a blob takes, 0 if it is not there.
+func BlobSize(esp ESP, sum string) (int64, error) {
+	files, err := esp.ReadDir(path.Join(BlobsDir, sum))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	var size int64
+	for _, f := range files {
+		size += f.Size()
+	}
+	return size, err
+}
+
 func checkRoom(esp ESP, need int64) error {
 	free, err := esp.Free()
 	if err != nil {

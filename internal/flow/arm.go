@@ -162,7 +162,7 @@ func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, 
 	if err != nil {
 		return err
 	}
-	if err := boot.Preflight(sys.ESP, kernel, initrd); err != nil {
+	if err := m.makeRoom(sys, sink, kernel, initrd); err != nil {
 		return err
 	}
 	if d.Kernel, err = boot.PutBlob(sys.ESP, boot.Linux, kernel); err != nil {

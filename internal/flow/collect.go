@@ -3,6 +3,10 @@
 package flow
 
 import (
+	"cmp"
+	"errors"
+	"slices"
+
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/report"
@@ -53,6 +57,82 @@ func (m *Machine) retire(sys *System, d deploy.Deployment) error {
 	}
 	d.State = deploy.Retired
 	return sys.Deploys.Put(d)
+}
+
+// makeRoom makes the room for a new kernel on the ESP, or says that there is
+// none and changes nothing. Where it is full, the boot entries of the bad and the
+// oldest deployments go; the deployments stay, and rollback makes them bootable
+// again. Otherwise a machine that keeps all of them could not upgrade one day.
+func (m *Machine) makeRoom(sys *System, sink report.Sink, blobs ...[]byte) error {
+	for {
+		err := boot.Preflight(sys.ESP, blobs...)
+		var full *boot.NoSpaceError
+		if !errors.As(err, &full) {
+			return err
+		}
+		victims, verr := sys.dispensable(full.Need - full.Free)
+		if verr != nil || len(victims) == 0 {
+			return errors.Join(err, verr)
+		}
+		for _, d := range victims {
+			d.State = deploy.Retired
+			if err := sys.Deploys.Put(d); err != nil {
+				return err
+			}
+			if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
+				return err
+			}
+			report.Notef(sink, "deployment %d has no boot entry any more: its room on the ESP was needed", d.Number)
+		}
+		if err := m.collectBlobs(sys, 0); err != nil {
+			return err
+		}
+	}
+}
+
+// dispensable picks deployments whose kernels and initramfs images take so many
+// bytes of the ESP: bad ones first, then the oldest; none where all would not do.
+func (sys *System) dispensable(need int64) ([]deploy.Deployment, error) {
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return nil, err
+	}
+	candidates := slices.DeleteFunc(superfluous(all, sys.Booted, 1), func(d deploy.Deployment) bool {
+		return d.State == deploy.Retired
+	})
+	slices.SortStableFunc(candidates, func(a, b deploy.Deployment) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	users := map[string]int{}
+	for _, d := range all {
+		if d.State != deploy.Retired {
+			users[d.Kernel]++
+			users[d.Initrd]++
+		}
+	}
+	for i, d := range candidates {
+		for _, sum := range []string{d.Kernel, d.Initrd} {
+			if users[sum]--; users[sum] > 0 || sum == "" {
+				continue
+			}
+			size, err := boot.BlobSize(sys.ESP, sum)
+			if err != nil {
+				return nil, err
+			}
+			need -= size
+		}
+		if need <= 0 {
+			return candidates[:i+1], nil
+		}
+	}
+	return nil, nil
+}
+
+func rank(d deploy.Deployment) int {
+	if d.State == deploy.Bad {
+		return 0
+	}
+	return 1
 }
 
 // superfluous picks the deployments to remove, oldest first.

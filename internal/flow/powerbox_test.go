@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,7 +184,8 @@ type box struct {
 	esp   *esptest.Memory
 	power *power
 
-	booted int // the deployment that runs
+	booted     int // the deployment that runs
+	kernelSize int
 }
 
 func newBox(t *testing.T, atCut esptest.RenameCut) *box {
@@ -247,7 +249,7 @@ func (b *box) tryNode(sys *System, base int, version string) (n node.Node, err e
 		return n, err
 	}
 	for name, text := range map[string]string{
-		modulesDir + "/" + version + "/vmlinuz":         "kernel " + version,
+		modulesDir + "/" + version + "/vmlinuz":         "kernel " + version + strings.Repeat(".", b.kernelSize),
 		modulesDir + "/" + version + "/pkgbase":         "linux\n",
 		modulesDir + "/" + version + "/modules.builtin": "kernel/fs/btrfs/btrfs.ko\n",
 		initPath:                           "init " + version,

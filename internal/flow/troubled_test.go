@@ -141,3 +141,39 @@ func TestAShutdownIsNoVerdict(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAFullESPGivesTheRoomOfTheOldest(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	b.kernelSize = 1 << 20
+	free, err := b.esp.Free()
+	b.check(err)
+	b.esp.Size = 64<<20 - free + 5<<20 // for three kernels and the reserve
+	for _, version := range []string{"2", "3", "4", "5", "6"} {
+		d, err := b.upgrade(b.system(b.booted), version)
+		b.check(err)
+		b.booted = d.Number
+		b.check(b.bless(b.system(b.booted), report.Discard{}, &Outcome{}))
+	}
+	sys := b.system(b.booted)
+	if boots := b.boots(sys); boots[0] != 6 || boots[1] != 5 || len(boots) > 4 {
+		t.Errorf("bootable: %v", boots)
+	}
+	// One that lost its entry is still there to go back to.
+	n, err := sys.Nodes.Get(2)
+	b.check(err)
+	back, err := b.stage(t.Context(), report.Discard{}, sys, deploy.Request{Node: n, From: 6})
+	b.check(err)
+	if boots := b.boots(sys); boots[0] != back.Number {
+		t.Errorf("bootable: %v", boots)
+	}
+	// Where all that would not be enough, nothing is given away.
+	b.kernelSize = 8 << 20
+	before := b.boots(sys)
+	var full *boot.NoSpaceError
+	if _, err := b.upgrade(sys, "7"); !errors.As(err, &full) {
+		t.Fatalf("got %v", err)
+	}
+	if after := b.boots(b.system(b.booted)); !slices.Equal(before, after) {
+		t.Errorf("bootable before %v and after %v", before, after)
+	}
+}
