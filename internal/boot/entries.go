@@ -175,6 +175,10 @@ func replaceEntry(esp ESP, name Name, data []byte) error {
 // tmpSuffix ends the names of files that are being written.
 const tmpSuffix = ".tmp"
 
+// tmpPrefix begins those of the temporary files that a mounted partition's
+// WriteFile (host/fsroot) makes on its own.
+const tmpPrefix = ".rastos-tmp-"
+
 // settle leaves only one file of an entry.
 func settle(esp ESP, name Name) error {
 	l, err := find(esp, name.Base)

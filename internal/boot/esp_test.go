@@ -235,6 +235,21 @@ func TestRecoverFindsNothingToDo(t *testing.T) {
 // TestPowerCuts stops after every effect of a deployment's life on the
 // partition, in each way that FAT may leave a rename, and recovers: the entry
 // that was good before is always there, and afterwards nothing is left over.
+func TestLeftoversOfWritesAreRemoved(t *testing.T) {
+	esp := &esptest.Memory{}
+	must(t, esp.MkdirAll(boot.EntriesDir))
+	for _, name := range []string{"rastos-1.tmp", ".rastos-tmp-XYZ", "notes.txt"} {
+		must(t, esp.WriteFile(boot.EntriesDir+"/"+name, []byte("x")))
+	}
+	_, err := boot.Recover(esp, nil)
+	must(t, err)
+	left, err := esp.ReadDir(boot.EntriesDir)
+	must(t, err)
+	if len(left) != 1 || left[0].Name() != "notes.txt" {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestPowerCuts(t *testing.T) {
 	story := func(esp boot.ESP) error {
 		k, err := boot.PutBlob(esp, boot.Linux, append([]byte("new"), kernel...))

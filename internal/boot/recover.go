@@ -98,7 +98,8 @@ func planLeftovers(esp ESP) ([]Fix, error) {
 	}
 	var fixes []Fix
 	for _, info := range infos {
-		if _, ours := cutSuffixFold(info.Name(), tmpSuffix); ours && !info.IsDir() {
+		_, ours := cutSuffixFold(info.Name(), tmpSuffix)
+		if (ours || strings.HasPrefix(info.Name(), tmpPrefix)) && !info.IsDir() {
 			fixes = append(fixes, Fix{Op: FixRemove, Path: path.Join(EntriesDir, info.Name()), Why: "it was being written"})
 		}
 	}

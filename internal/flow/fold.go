@@ -4,6 +4,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/report"
@@ -69,6 +70,9 @@ func (m *Machine) foldTarget(sys *System, number int) (deploy.Deployment, bool, 
 		}
 		d, ok := deploy.Head(all)
 		return d, ok && d.State == deploy.Armed && d.Number != sys.Booted, nil
+	}
+	if number == sys.Booted {
+		return deploy.Deployment{}, false, fmt.Errorf("deployment %d runs: its /etc is mounted, and nothing can be folded into it", number)
 	}
 	d, err := sys.Deploys.Get(number)
 	return d, err == nil && d.State == deploy.Armed && !d.Tried, err

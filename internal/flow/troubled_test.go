@@ -177,3 +177,13 @@ func TestAFullESPGivesTheRoomOfTheOldest(t *testing.T) {
 		t.Errorf("bootable before %v and after %v", before, after)
 	}
 }
+
+func TestNothingIsFoldedIntoTheEtcThatIsMounted(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	_, err := b.upgrade(b.system(1), "2")
+	b.check(err)
+	sys := b.system(2)
+	if _, ok, err := b.foldTarget(sys, 2); err == nil || ok {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
