@@ -33,7 +33,14 @@ func Decompress(r io.Reader) (io.ReadCloser, error) { return new(Decoders).Decom
 // Decoders keeps decoders for the next archive: over many small packages, a
 // quarter of the processor time and nearly all garbage go into new ones. The
 // zero value is ready, and several goroutines may use it at once.
-type Decoders struct{ zstd sync.Pool }
+type Decoders struct {
+	// Proven says that a checksum or signature of every archive was verified
+	// just before: the weak one inside a zstd stream is then not computed once
+	// more. It is set before the first use.
+	Proven bool
+
+	zstd sync.Pool
+}
 
 // NewReader is the function NewReader with decoders kept.
 func (d *Decoders) NewReader(r io.Reader, lim Limits) (*Reader, error) {
@@ -79,7 +86,7 @@ func (d *Decoders) openZstd(out *decoder, r io.Reader) error {
 	if z == nil {
 		var err error
 		if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
+			zstd.WithDecoderMaxWindow(maxWindow), zstd.IgnoreChecksum(d.Proven)); err != nil {
 			return err
 		}
 	}

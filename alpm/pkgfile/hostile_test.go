@@ -53,6 +53,23 @@ func TestDamagedArchives(t *testing.T) {
 	}
 }
 
+// Only for an archive that was verified as a whole is its stream's checksum,
+// the last four bytes, not looked at. One that is cut off is still refused.
+func TestProvenArchives(t *testing.T) {
+	spoilt := writeSample(t, sampleInfo(), sampleEntries(), pkgfile.WriterOptions{Compression: "zst", Epoch: epoch})
+	spoilt[len(spoilt)-1] ^= 0x10
+	plain, proven := &pkgfile.Decoders{}, &pkgfile.Decoders{Proven: true}
+	if _, err := plain.ReadInfo(bytes.NewReader(spoilt), pkgfile.Limits{}); !errors.Is(err, pkgfile.ErrCorrupt) {
+		t.Errorf("a wrong checksum: %v", err)
+	}
+	if _, err := proven.ReadInfo(bytes.NewReader(spoilt), pkgfile.Limits{}); err != nil {
+		t.Errorf("a checksum that nobody needs: %v", err)
+	}
+	if _, err := proven.ReadInfo(bytes.NewReader(spoilt[:len(spoilt)-30]), pkgfile.Limits{}); err == nil {
+		t.Error("a truncated archive was read to its end")
+	}
+}
+
 func TestBombs(t *testing.T) {
 	zeros := entry{h: tar.Header{Typeflag: tar.TypeReg, Name: "zeros"}, data: strings.Repeat("\x00", 1<<20)}
 	bomb := writeSample(t, sampleInfo(), []entry{zeros}, pkgfile.WriterOptions{})

@@ -78,8 +78,25 @@ func (a *archive) limits() pkgfile.Limits {
 	return pkgfile.Limits{MaxSize: 2*size + unpackedSlack}
 }
 
+// decoders are kept over a run, apart for archives that something vouches for
+// and those (SigLevel Never, no checksum) for which nothing but their own
+// streams does.
+type decoders struct{ proven, plain *pkgfile.Decoders }
+
+func newDecoders() decoders {
+	return decoders{&pkgfile.Decoders{Proven: true}, &pkgfile.Decoders{}}
+}
+
+// open starts reading an archive.
+func (d decoders) open(a *archive, f io.Reader) (*pkgfile.Reader, error) {
+	if a.proof.strong() {
+		return d.proven.NewReader(f, a.limits())
+	}
+	return d.plain.NewReader(f, a.limits())
+}
+
 // readHeads reads the heads of all archives of a plan.
-func readHeads(env *Env, plan *Plan, decoders *pkgfile.Decoders) ([]*archive, error) {
+func readHeads(env *Env, plan *Plan, d decoders) ([]*archive, error) {
 	out := make([]*archive, len(plan.Install))
 	var g errgroup.Group
 	g.SetLimit(env.workers())
@@ -88,7 +105,7 @@ func readHeads(env *Env, plan *Plan, decoders *pkgfile.Decoders) ([]*archive, er
 			st := &plan.Install[i]
 			path := archivePath(env, st)
 			a := &archive{step: st, path: path, proof: plan.proven[path]}
-			if err := a.read(decoders); err != nil {
+			if err := a.read(d); err != nil {
 				return fmt.Errorf("read %s: %w", st.Package.Entry(), err)
 			}
 			out[i] = a
@@ -98,13 +115,13 @@ func readHeads(env *Env, plan *Plan, decoders *pkgfile.Decoders) ([]*archive, er
 	return out, g.Wait()
 }
 
-func (a *archive) read(decoders *pkgfile.Decoders) error {
+func (a *archive) read(d decoders) error {
 	f, err := a.openVerified()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r, err := decoders.NewReader(f, a.limits())
+	r, err := d.open(a, f)
 	if err != nil {
 		return err
 	}

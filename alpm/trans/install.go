@@ -82,7 +82,7 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		return extract.Result{}, err
 	}
 	defer f.Close()
-	src, err := r.decoders.NewReader(f, a.limits())
+	src, err := r.decoders.open(a, f)
 	if err != nil {
 		return extract.Result{}, err
 	}

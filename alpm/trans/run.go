@@ -13,7 +13,6 @@ import (
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/localdb"
-	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/scriptlet"
 )
 
@@ -27,7 +26,7 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 		return err
 	}
 	defer lock.release()
-	r := &runner{env: &env, plan: plan, opt: plan.Options, tell: tell, total: len(plan.Install) + len(plan.Remove)}
+	r := &runner{decoders: newDecoders(), env: &env, plan: plan, opt: plan.Options, tell: tell, total: len(plan.Install) + len(plan.Remove)}
 	if err := r.ready(ctx); err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ type runner struct {
 	tree     *tree
 	root     *extract.Root
 	archives []*archive
-	decoders pkgfile.Decoders
+	decoders decoders
 	old      map[string]*desc.Package // installed versions of what is upgraded
 	check    *fileCheck
 	change   hook.Change
@@ -100,7 +99,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	if err := Download(ctx, *r.env, r.plan, r.tell); err != nil {
 		return err
 	}
-	if r.archives, err = readHeads(r.env, r.plan, &r.decoders); err != nil {
+	if r.archives, err = readHeads(r.env, r.plan, r.decoders); err != nil {
 		return err
 	}
 	if err := r.loadLists(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/keyring"
@@ -35,6 +36,11 @@ func (p proof) holds(path string) bool {
 
 func (p proof) is(info os.FileInfo) bool {
 	return os.SameFile(p.info, info) && p.info.Size() == info.Size() && p.info.ModTime().Equal(info.ModTime())
+}
+
+// strong tells whether more than the archive's own streams vouches for it.
+func (p proof) strong() bool {
+	return slices.Contains(p.validation, "sha256") || slices.Contains(p.validation, "pgp")
 }
 
 // prove reads the archive of a step once, for its checksum and its signature
