@@ -96,7 +96,8 @@ type Dir interface {
 	RemoveAll(name string) error
 	Remove(name string) error
 	Chmod(name string, mode fs.FileMode) error
-	Chown(name string, uid, gid int) error // of a link itself
+	Chown(name string, uid, gid int) error             // of a link itself
+	Chtimes(name string, atime, mtime time.Time) error // of a link itself
 	SetXattrs(name string, want map[string]string) error
 	Close() error
 }

@@ -52,6 +52,12 @@ func (d plainDir) RemoveAll(name string) error               { return os.RemoveA
 func (d plainDir) Remove(name string) error                  { return os.Remove(d.at(name)) }
 func (d plainDir) Chmod(name string, m fs.FileMode) error    { return os.Chmod(d.at(name), m) }
 func (d plainDir) Chown(string, int, int) error              { return nil }
+func (d plainDir) Chtimes(name string, a, m time.Time) error {
+	if info, err := os.Lstat(d.at(name)); err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		return err // package os has no call for a link's own times
+	}
+	return os.Chtimes(d.at(name), a, m)
+}
 func (d plainDir) SetXattrs(string, map[string]string) error { return nil }
 func (d plainDir) Close() error                              { return nil }
 func (d plainDir) WriteFile(name string, data []byte, perm fs.FileMode) error {
@@ -155,6 +161,24 @@ func TestOneEditSurvivesThreeUpgrades(t *testing.T) {
 		m.wantEtc(d, map[string]string{"hosts": "mine" + hosts[1:], "release": fmt.Sprint(i + 2), "new": "n"})
 		if len(d.Conflicts) != 0 {
 			t.Errorf("upgrade %d: conflicts %v", i, d.Conflicts)
+		}
+	}
+}
+
+func TestWhatTheNodeBringsKeepsItsTimes(t *testing.T) {
+	m := newMachine(t)
+	n := m.node(0, map[string]string{"a": "1", "d/e/b": "2"})
+	pristine := m.pristineEtc(n.Number)
+	then := time.Unix(1600000000, 0)
+	for _, p := range []string{"a", "d/e/b", "d/e", "d"} {
+		m.check(os.Chtimes(filepath.Join(pristine, p), then, then))
+	}
+	d := m.deploy(Request{Node: n})
+	for _, p := range []string{"a", "d/e/b", "d/e", "d"} {
+		info, err := os.Lstat(filepath.Join(m.EtcPath(d), p))
+		m.check(err)
+		if !info.ModTime().Equal(then) {
+			t.Errorf("%s has the time %v, want %v", p, info.ModTime(), then)
 		}
 	}
 }

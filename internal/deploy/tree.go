@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 
 	"github.com/rastos/rastos/internal/deploy/etcmerge"
@@ -68,6 +69,24 @@ func apply(out, next Dir, changes []etcmerge.Change) error {
 			return fmt.Errorf("merge /etc/%s: %w", c.Path, err)
 		}
 	}
+	return times(out, next, changes)
+}
+
+// times gives what was taken from the node the node's times, directories after
+// what is in them: pacman -Qkk looks at them, and so do people.
+func times(out, next Dir, changes []etcmerge.Change) error {
+	for _, c := range slices.Backward(changes) {
+		if c.Kind != etcmerge.Take {
+			continue
+		}
+		info, err := next.Lstat(c.Source())
+		if err != nil {
+			return fmt.Errorf("merge /etc/%s: %w", c.Path, err)
+		}
+		if err := out.Chtimes(c.Path, info.ModTime(), info.ModTime()); err != nil {
+			return fmt.Errorf("merge /etc/%s: %w", c.Path, err)
+		}
+	}
 	return nil
 }
 
@@ -87,11 +106,7 @@ func change(out, next Dir, c etcmerge.Change) error {
 		}
 		return meta(out, c.Path, c.Entry)
 	}
-	from := c.From
-	if from == "" {
-		from = c.Path
-	}
-	if err := take(out, next, c.Path, from, c.Entry); err != nil {
+	if err := take(out, next, c.Path, c.Source(), c.Entry); err != nil {
 		return err
 	}
 	return meta(out, c.Path, c.Entry)

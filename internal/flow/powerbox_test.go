@@ -75,8 +75,9 @@ func (c cutTree) Mkdir(name string, perm fs.FileMode) error {
 	return os.Mkdir(c.at(name), perm)
 }
 
-func (c cutTree) Xattrs(string) (map[string]string, error)  { return nil, nil }
-func (c cutTree) SetXattrs(string, map[string]string) error { return nil }
+func (c cutTree) Xattrs(string) (map[string]string, error)   { return nil, nil }
+func (c cutTree) SetXattrs(string, map[string]string) error  { return nil }
+func (c cutTree) Chtimes(string, time.Time, time.Time) error { return nil }
 func (c cutTree) Walk(visit func(string, fs.FileInfo) error) error {
 	return fs.WalkDir(os.DirFS(c.Dir), ".", func(p string, e fs.DirEntry, err error) error {
 		if err != nil || p == "." {

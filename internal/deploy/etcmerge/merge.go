@@ -31,6 +31,14 @@ type Change struct {
 	Data  []byte `json:"-"`
 }
 
+// Source is where the next tree has what a Take takes.
+func (c Change) Source() string {
+	if c.From != "" {
+		return c.From
+	}
+	return c.Path
+}
+
 // Conflict is a path where live and next both say something and one of them
 // had to wait.
 type Conflict struct {

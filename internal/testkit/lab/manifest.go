@@ -35,6 +35,10 @@ dhcp = true
 name = "hello"
 enable = true
 
+[[service]]
+name = "ssh"
+enable = true
+
 [snapshots]
 tries = 3
 
