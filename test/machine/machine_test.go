@@ -188,7 +188,7 @@ func (l *life) goodUpgrade() {
 	l.want("2", "cat", "/run/hello")
 	l.want("hello 2-1", "pacman", "-Q", "hello")
 	l.guest("pacman", "-Dk")
-	l.want("greeting=mine\nversion=2\nend=1", "cat", "/etc/hello.conf")
+	l.want("greeting=mine\n# the version is the package's\nversion=2", "cat", "/etc/hello.conf")
 	l.want("late", "cat", "/etc/own.conf")
 	l.want(id, "cat", "/etc/machine-id")
 	l.want(key, "sha256sum", "/etc/ssh/ssh_host_ed25519_key")

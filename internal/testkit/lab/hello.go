@@ -90,7 +90,7 @@ func (h Hello) write(path string) error {
 		{"usr/bin/hello", "#!/bin/sh\necho " + h.Version + " > /run/hello\nexec sleep infinity\n", 0o755},
 		{"usr/bin/hello-check", "#!/bin/sh\ngrep -q '^" + h.Version + "$' /run/hello || exit 2\n" + check + "\n", 0o755},
 		{"usr/lib/systemd/system/hello.service", helloUnit, 0o644},
-		{"etc/hello.conf", "greeting=hello\nversion=" + h.Version + "\nend=1\n", 0o644},
+		{"etc/hello.conf", "greeting=hello\n# the version is the package's\nversion=" + h.Version + "\n", 0o644},
 	} {
 		hdr := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.text))}
 		if err := w.Add(hdr, strings.NewReader(f.text)); err != nil {
