@@ -306,9 +306,11 @@ func (j *job) wrote(path string, kind Kind, replaced bool) {
 // finish sets the times of the directories that this package made, now that
 // their content is there.
 func (j *job) finish() error {
-	for path, t := range j.made {
-		if err := j.r.setDirTime(path, t); err != nil {
-			return err
+	if !j.r.opt.LateTimes {
+		for path, t := range j.made {
+			if err := j.r.setDirTime(path, t); err != nil {
+				return err
+			}
 		}
 	}
 	for path := range j.touch {

@@ -119,9 +119,15 @@ func openFiles(t *testing.T) int {
 }
 
 func TestManyPackagesAtOnce(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("LateTimes=%v", late), func(t *testing.T) { manyPackages(t, extract.Options{LateTimes: late}) })
+	}
+}
+
+func manyPackages(t *testing.T, opt extract.Options) {
 	root := t.TempDir()
 	before := openFiles(t)
-	r, err := extract.OpenRoot(root)
+	r, err := extract.OpenRootWith(root, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

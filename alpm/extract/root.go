@@ -26,6 +26,9 @@ type Options struct {
 	// Durable flushes every file before it gets its name, and the directories
 	// at the end of each package. A throw-away root does without.
 	Durable bool
+	// LateTimes leaves the times of new directories to SettleTimes alone: one
+	// round over all of them instead of one more after each package.
+	LateTimes bool
 }
 
 // Root is a system tree that packages are extracted into. It may be used by
@@ -98,10 +101,10 @@ func (r *Root) Close() error {
 
 // SettleTimes gives every directory that was made through this Root the latest
 // time that any package has for it. Package does the same for its own
-// directories; what other packages put into them afterwards changes them
-// again, so that this makes the outcome independent of the order. Call it when
-// all packages are in, before hooks run (caches of fonts and icons record the
-// time of directories).
+// directories unless LateTimes leaves it to here; what other packages put into
+// them afterwards changes them again, so that this makes the outcome
+// independent of the order. Call it when all packages are in, before hooks run
+// (caches of fonts and icons record the time of directories).
 func (r *Root) SettleTimes() error {
 	r.mu.Lock()
 	times := make(map[string]time.Time, len(r.times))
@@ -117,19 +120,33 @@ func (r *Root) SettleTimes() error {
 	return nil
 }
 
+// setDirTime opens what is not open past the cache: there it would push out
+// what is still of use.
 func (r *Root) setDirTime(path string, t time.Time) error {
-	d, err := r.acquire(path)
+	if d := r.cached(path); d != nil {
+		defer r.release(d)
+		return fail("set time", path, setTimes(d.fd, t))
+	}
+	fd, err := openIn(r.fd, path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil // removed since
 	}
 	if err != nil {
 		return fail("open directory", path, err)
 	}
-	defer r.release(d)
-	if err := setTimes(d.fd, t); err != nil {
-		return fail("set time", path, err)
+	defer unix.Close(fd)
+	return fail("set time", path, setTimes(fd, t))
+}
+
+// cached returns an open directory, in use, or nil.
+func (r *Root) cached(path string) *dir {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.dirs[path]
+	if d != nil {
+		r.use(d)
 	}
-	return nil
+	return d
 }
 
 // acquire returns an open directory of the root; release gives it back.

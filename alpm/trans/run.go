@@ -35,6 +35,7 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 		r.preHooks, r.removeAll, r.installAll, r.settle, r.ldconfig, r.postHooks,
 	} {
 		if err := stage(ctx); err != nil {
+			_ = r.settle(ctx) // the packages that are in are to be whole
 			return err
 		}
 	}
@@ -142,7 +143,7 @@ func (r *runner) openRoot() (err error) {
 	if err := r.check.run(); err != nil {
 		return err
 	}
-	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{Durable: r.env.Durable})
+	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{Durable: r.env.Durable, LateTimes: true})
 	return err
 }
 
