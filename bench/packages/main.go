@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rastos/rastos/internal/host/procs"
 	"github.com/rastos/rastos/internal/host/run"
 )
 
@@ -46,6 +47,7 @@ func main() {
 
 // start is the benchmark, or one of the processes that it measures.
 func start(ctx context.Context) error {
+	procs.Settle(os.Getenv) // as rastos does
 	if len(os.Args) == 3 {
 		switch os.Args[1] {
 		case installCommand:

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rastos/rastos/internal/cli"
+	"github.com/rastos/rastos/internal/host/procs"
 	"github.com/rastos/rastos/internal/host/run"
 )
 
@@ -23,6 +24,7 @@ var version = "0.0.0-dev"
 
 func main() {
 	run.MaybeChild()
+	procs.Settle(os.Getenv)
 	os.Exit(rastos())
 }
 
