@@ -83,7 +83,7 @@ func (s *show) play(ctx context.Context) error {
 	for i, st := range s.steps() {
 		fmt.Fprintf(os.Stderr, "\n== %d. %s\n", i+1, st.name)
 		start := time.Now()
-		limit, cancel := context.WithTimeout(ctx, 8*time.Minute)
+		limit, cancel := context.WithTimeout(ctx, 20*time.Minute)
 		outcome, err := st.do(limit)
 		cancel()
 		if err != nil {
