@@ -9,9 +9,10 @@ import (
 // innerConflicts settles conflicts between two targets: where one provides
 // the other, the other is dropped.
 func (s *state) innerConflicts() error {
-	if s.r.NoConflicts {
+	if s.r.NoConflicts || len(s.add) == 0 {
 		return nil
 	}
+	s.stage(StageConflicts)
 	ix := newIndex(nil)
 	for _, n := range s.add {
 		ix.add(n.pkg)
@@ -42,7 +43,8 @@ func (s *state) settle(a, b *desc.Package, d desc.Dep) error {
 	default:
 		return &ConflictError{Package: a.Name, Other: b.Name, Dep: d}
 	}
-	s.note(NoteDropped, drop.Name, "%s is left out: it conflicts with %s, which provides it", drop.Name, keep.Name)
+	s.note(Note{Kind: NoteDropped, Package: drop.Name, Other: keep.Name},
+		"%s is left out: it conflicts with %s, which provides it", drop.Name, keep.Name)
 	s.dropNode(drop.Name)
 	return nil
 }

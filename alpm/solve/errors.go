@@ -80,6 +80,8 @@ type Missing struct {
 	// Cause names the package whose removal or upgrade breaks the dependency
 	// of an installed package; empty where a new package wants it.
 	Cause string
+	// CauseVersion is the one that Cause is upgraded to; empty if it goes.
+	CauseVersion string
 	// Chain leads from Package to the target that pulled it in.
 	Chain []string
 	// Ignored: something would meet it, but an ignore list keeps it out.
@@ -105,7 +107,12 @@ func (m Missing) String() string {
 }
 
 // UnsatisfiedError lists dependencies that cannot be met.
-type UnsatisfiedError struct{ Missing []Missing }
+type UnsatisfiedError struct {
+	Missing []Missing
+	// Trail is Missing and, after each, what fell with it: dependencies that a
+	// repository has, in a package that lacks one of its own.
+	Trail []Missing
+}
 
 func (e *UnsatisfiedError) Error() string {
 	lines := make([]string, len(e.Missing))
@@ -177,6 +184,7 @@ func (e *DuplicateError) ExitCode() int { return exitUnsatisfiable }
 type ArchError struct {
 	Package, Arch string
 	Allowed       []string
+	All           []*desc.Package // targets of which this is true
 }
 
 func (e *ArchError) Error() string {

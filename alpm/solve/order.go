@@ -3,7 +3,6 @@
 package solve
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -120,22 +119,17 @@ func (w *walk) children(i int) []int {
 
 // orderNotes names packages that need each other in a circle, since their
 // scriptlets run before one of their dependencies is complete.
-func (s *state) orderNotes() []Note {
+func (s *state) orderNotes() {
 	if s.r.NoDeps {
-		return nil
+		return
 	}
 	ix := newIndex(nil)
 	for _, n := range s.add {
 		ix.add(n.pkg)
 	}
-	var notes []Note
 	for _, group := range circles(s, ix) {
-		notes = append(notes, Note{
-			Kind: NoteCycle, Package: group[0],
-			Text: fmt.Sprintf("these packages need each other: %s", strings.Join(group, ", ")),
-		})
+		s.note(Note{Kind: NoteCycle, Package: group[0]}, "these packages need each other: %s", strings.Join(group, ", "))
 	}
-	return notes
 }
 
 // circles returns the strongly connected sets of more than one package

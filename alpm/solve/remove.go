@@ -20,6 +20,7 @@ func (s *state) expandRemovals() error {
 		s.sweep()
 	}
 	if !s.r.NoDeps {
+		s.stage(StageDependencies)
 		switch {
 		case s.r.Cascade:
 			s.cascade()
@@ -55,7 +56,7 @@ func (s *state) keepNeeded() {
 			if m.Cause == "" || s.remName[m.Cause] == nil {
 				continue
 			}
-			s.note(NoteKept, m.Cause, "%s is kept: %s needs it", m.Cause, m.Package)
+			s.note(Note{Kind: NoteKept, Package: m.Cause, Other: m.Package}, "%s is kept: %s needs it", m.Cause, m.Package)
 			delete(s.remName, m.Cause)
 			s.remove = slices.DeleteFunc(s.remove, func(rm *Removal) bool { return rm.Package.Name == m.Cause })
 			again = true
@@ -138,7 +139,7 @@ func (s *state) noteOptional() {
 			d := desc.ParseDep(text)
 			q := s.local.satisfier(d)
 			if q != nil && s.remName[q.Name] != nil {
-				s.note(NoteOptional, q.Name, "%s optionally needs %s", p.Name, q.Name)
+				s.note(Note{Kind: NoteOptional, Package: q.Name, Other: p.Name, Dep: text}, "%s optionally needs %s", p.Name, q.Name)
 			}
 		}
 	}

@@ -57,7 +57,15 @@ func (s *state) allowed(p *desc.Package, l lookup) bool {
 	if !s.ignored(p) {
 		return true
 	}
-	return l.prompt && s.ask(Question{Kind: QuestionIgnored, Package: p, Default: Yes}) == Yes
+	if l.prompt {
+		return s.ask(Question{Kind: QuestionIgnored, Package: p, Default: Yes}) == Yes
+	}
+	s.passOver(p)
+	return false
+}
+
+func (s *state) passOver(p *desc.Package) {
+	s.note(Note{Kind: NoteIgnored, Package: p.Name, Version: p.Version}, "%s-%s is on an ignore list", p.Name, p.Version)
 }
 
 func (s *state) chooseProvider(d desc.Dep, list []Candidate) *Candidate {
@@ -68,7 +76,8 @@ func (s *state) chooseProvider(d desc.Dep, list []Candidate) *Candidate {
 	if i < 0 || i >= len(list) {
 		i = 0
 	}
-	s.note(NoteProvider, list[i].Package.Name, "%s: took %s of %d providers", d, label(list[i].Package, list[i].Repo), len(list))
+	s.note(Note{Kind: NoteProvider, Package: list[i].Package.Name, Repo: list[i].Repo, Dep: d.String()},
+		"%s: took %s of %d providers", d, label(list[i].Package, list[i].Repo), len(list))
 	return &list[i]
 }
 
@@ -82,6 +91,7 @@ type resolver struct {
 	doneIx    *index
 	replaced  map[string]bool // installed packages that replacements remove
 	missing   []Missing
+	trail     []Missing // with those that another one brought down
 }
 
 // resolve pulls in what the targets need. A target whose dependencies cannot
@@ -91,6 +101,7 @@ func (s *state) resolve() error {
 	if s.r.NoDeps || len(s.add) == 0 {
 		return nil
 	}
+	s.stage(StageResolve)
 	rs := &resolver{
 		state: s, repos: s.reposFor(UseInstall | UseUpgrade),
 		targets: newIndex(nil), targetSet: s.addName,
@@ -105,20 +116,19 @@ func (s *state) resolve() error {
 	for name := range s.remName {
 		rs.replaced[name] = true
 	}
-	var missing []Missing
+	var lost []*desc.Package
 	for _, n := range s.add {
-		rs.missing = nil
-		if rs.pull(n) {
-			continue
+		if !rs.pull(n) {
+			lost = append(lost, n.pkg)
 		}
-		if s.ask(Question{Kind: QuestionSkip, Package: n.pkg, Default: No}) == Yes {
-			s.note(NoteDropped, n.pkg.Name, "%s is left out: %s", n.pkg.Name, rs.missing[0])
-			continue
-		}
-		missing = append(missing, rs.missing...)
 	}
-	if len(missing) > 0 {
-		return s.unsatisfied(uniqueMissing(missing))
+	if len(lost) > 0 {
+		if s.ask(Question{Kind: QuestionSkip, Package: lost[0], Packages: lost, Default: No}) != Yes {
+			return s.unsatisfied(uniqueMissing(rs.missing), uniqueMissing(rs.trail))
+		}
+		for _, p := range lost {
+			s.note(Note{Kind: NoteLeftOut, Package: p.Name, Version: p.Version}, "%s is left out: its dependencies cannot be met", p.Name)
+		}
 	}
 	s.add, s.addName = nil, map[string]*node{}
 	for _, n := range rs.done {
@@ -174,18 +184,24 @@ func (rs *resolver) pullDep(n *node, d desc.Dep) bool {
 	if rs.local.satisfierExcept(d, func(name string) bool { return rs.replaced[name] || rs.ignoredName(name) }) != nil {
 		return true
 	}
+	s := rs.state
+	s.note(Note{Kind: NoteUnresolved, Package: n.pkg.Name, Version: n.pkg.Version, Dep: d.String()},
+		"%s of %s cannot be resolved", d, n.pkg.Name)
+	m := Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: d, Chain: rs.chain(n), Ignored: ignored}
+	rs.trail = append(rs.trail, m)
 	if next == nil {
-		rs.missing = append(rs.missing, Missing{
-			Package: n.pkg.Name, Version: n.pkg.Version, Dep: d,
-			Chain: rs.chain(n), Ignored: ignored,
-		})
+		rs.missing = append(rs.missing, m)
 	}
 	return false
 }
 
 func (rs *resolver) ignoredName(name string) bool {
 	p := rs.local.byName[name]
-	return p != nil && rs.ignored(p)
+	if p == nil || !rs.ignored(p) {
+		return false
+	}
+	rs.passOver(p)
+	return true
 }
 
 // choose prefers a target; after that the repositories decide.
@@ -221,7 +237,10 @@ func (rs *resolver) chain(n *node) []string {
 
 // unsatisfied makes the error, with a hint for the first that has one: looking
 // for near names takes long in large repositories.
-func (s *state) unsatisfied(missing []Missing) error {
+func (s *state) unsatisfied(missing, trail []Missing) error {
+	if len(missing) == 0 { // what a repository has is for another machine
+		missing = trail
+	}
 	for i := range missing {
 		if missing[i].Cause != "" || missing[i].Ignored {
 			continue
@@ -230,7 +249,7 @@ func (s *state) unsatisfied(missing []Missing) error {
 			break
 		}
 	}
-	return &UnsatisfiedError{Missing: missing}
+	return &UnsatisfiedError{Missing: missing, Trail: trail}
 }
 
 func uniqueMissing(list []Missing) []Missing {
@@ -255,7 +274,7 @@ func (s *state) checkDeps() error {
 		return nil
 	}
 	if missing := s.unmet(); len(missing) > 0 {
-		return s.unsatisfied(missing)
+		return s.unsatisfied(missing, missing)
 	}
 	return nil
 }
@@ -284,7 +303,11 @@ func (s *state) unmet() []Missing {
 		for _, d := range s.wanted(lp) {
 			cause := s.local.satisfierExcept(d, func(name string) bool { return !changed(name) })
 			if cause != nil && !met(d) {
-				missing = append(missing, Missing{Package: lp.Name, Version: lp.Version, Dep: d, Cause: cause.Name})
+				m := Missing{Package: lp.Name, Version: lp.Version, Dep: d, Cause: cause.Name}
+				if n := s.addName[cause.Name]; n != nil {
+					m.CauseVersion = n.pkg.Version
+				}
+				missing = append(missing, m)
 			}
 		}
 	}

@@ -41,6 +41,8 @@ type Usage int
 const (
 	UseInstall Usage = 1 << iota
 	UseUpgrade
+	UseSync   // refreshing its database
+	UseSearch // looking something up in it
 )
 
 // Repo is a repository with its place in the order of the slice it is in.
@@ -52,7 +54,10 @@ type Repo struct {
 	Usage    Usage
 }
 
-func (r Repo) usable(u Usage) bool { return r.Usage == 0 || r.Usage&u != 0 }
+func (r Repo) usable(u Usage) bool { return r.Usage.Allows(u) }
+
+// Allows tells whether one of the uses in want is allowed.
+func (u Usage) Allows(want Usage) bool { return u == 0 || u&want != 0 }
 
 // Universe is what there is.
 type Universe struct {
@@ -97,6 +102,12 @@ type Request struct {
 
 	// Answer decides questions; nil takes every question's default.
 	Answer func(Question) int
+	// Select chooses among the members of a group that is a target; nil takes
+	// all. An error ends the work.
+	Select func(group string, members []Candidate) ([]Candidate, error)
+	// Tell hears each note when it arises, and of each stage when it begins
+	// (NoteStage), in their order with the questions; nil is nobody.
+	Tell func(Note)
 }
 
 // Why returns the chain from a package of the solution up to the target that
@@ -181,8 +192,18 @@ func (s *state) ask(q Question) int {
 	return s.r.Answer(q)
 }
 
-func (s *state) note(kind NoteKind, pkg, format string, args ...any) {
-	s.notes = append(s.notes, Note{Kind: kind, Package: pkg, Text: fmt.Sprintf(format, args...)})
+func (s *state) note(n Note, format string, args ...any) {
+	n.Text = fmt.Sprintf(format, args...)
+	s.notes = append(s.notes, n)
+	if s.r.Tell != nil {
+		s.r.Tell(n)
+	}
+}
+
+func (s *state) stage(name string) {
+	if s.r.Tell != nil {
+		s.r.Tell(Note{Kind: NoteStage, Text: name})
+	}
 }
 
 func (s *state) addNode(n *node) {
@@ -240,7 +261,7 @@ func (s *state) assumed(d desc.Dep) bool {
 }
 
 func (s *state) solution() *Solution {
-	sol := &Solution{Notes: s.notes}
+	sol := &Solution{}
 	for _, n := range s.sortInstalls() {
 		in := Install{
 			Package: n.pkg, Repo: n.repo, Target: n.target,
@@ -266,7 +287,8 @@ func (s *state) solution() *Solution {
 	for _, rm := range s.sortRemovals() {
 		sol.Remove = append(sol.Remove, *rm)
 	}
-	sol.Notes = append(sol.Notes[:len(sol.Notes):len(sol.Notes)], s.orderNotes()...)
+	s.orderNotes()
+	sol.Notes = s.notes
 	s.requiredBy(sol.Install)
 	return sol
 }

@@ -50,36 +50,65 @@ func (s *state) addTarget(target string) error {
 	case c != nil:
 		return s.addChosen(*c, target)
 	case ignored:
-		s.note(NoteIgnored, name, "%s is on an ignore list and was left out", target)
+		s.note(Note{Kind: NoteSkipped, Package: name}, "%s is on an ignore list and was left out", target)
 		return nil
 	}
 	return s.addGroup(repos, name, target)
 }
 
+// addGroup makes the members of a group targets, those of earlier
+// repositories first.
 func (s *state) addGroup(repos []Repo, group, target string) error {
-	found := false
-	for _, r := range repos {
-		for _, p := range sortedByName(r.DB.Group(group)) {
-			found = true
-			if n := s.addName[p.Name]; n != nil && n.target == target {
-				continue // an earlier repository has it
-			}
-			if s.ignored(p) && s.ask(Question{Kind: QuestionIgnored, Package: p, Default: Yes}) != Yes {
-				s.note(NoteIgnored, p.Name, "%s is on an ignore list and was left out of group %s", p.Name, group)
-				continue
-			}
-			if n := s.addName[p.Name]; n != nil && n.repo != r.Name {
-				continue // asked for by name from another repository already
-			}
-			if err := s.addChosen(Candidate{p, r.Name}, target); err != nil {
-				return err
-			}
-		}
-	}
+	members, found := s.members(repos, group)
 	if !found {
 		return &NotFoundError{Target: target, Near: s.nearRepos(group)}
 	}
+	if s.r.Select != nil && len(members) > 0 {
+		var err error
+		if members, err = s.r.Select(group, members); err != nil {
+			return err
+		}
+	}
+	for _, c := range members {
+		if n := s.addName[c.Package.Name]; n != nil && n.repo != c.Repo {
+			continue // asked for by name from another repository already
+		}
+		if err := s.addChosen(c, target); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// members are what a group offers: what is up to date already or on an ignore
+// list is passed over, in later repositories too.
+func (s *state) members(repos []Repo, group string) (members []Candidate, found bool) {
+	seen := map[string]bool{}
+	for _, r := range repos {
+		for _, p := range sortedByName(r.DB.Group(group)) {
+			found = true
+			if seen[p.Name] {
+				continue
+			}
+			seen[p.Name] = true
+			old := s.local.byName[p.Name]
+			if s.r.Needed && old != nil && version.Compare(p.Version, old.Version) == 0 {
+				s.noteUpToDate(p)
+				continue
+			}
+			if s.ignored(p) && s.ask(Question{Kind: QuestionIgnored, Package: p, Repo: r.Name, Default: Yes}) != Yes {
+				s.note(Note{Kind: NoteIgnored, Package: p.Name, Version: p.Version},
+					"%s is on an ignore list and was left out of group %s", p.Name, group)
+				continue
+			}
+			members = append(members, Candidate{p, r.Name})
+		}
+	}
+	return members, found
+}
+
+func (s *state) noteUpToDate(p *desc.Package) {
+	s.note(Note{Kind: NoteUpToDate, Package: p.Name, Version: p.Version}, "%s-%s is up to date", p.Name, p.Version)
 }
 
 // addPackages adds the targets that come from files.
@@ -104,12 +133,14 @@ func (s *state) addChosen(c Candidate, target string) error {
 	if old := s.local.byName[p.Name]; old != nil {
 		switch cmp := version.Compare(p.Version, old.Version); {
 		case cmp == 0 && s.r.Needed:
-			s.note(NoteUpToDate, p.Name, "%s-%s is up to date", p.Name, p.Version)
+			s.noteUpToDate(p)
 			return nil
 		case cmp == 0:
-			s.note(NoteReinstall, p.Name, "%s-%s is up to date and will be reinstalled", p.Name, p.Version)
+			s.note(Note{Kind: NoteReinstall, Package: p.Name, Version: p.Version},
+				"%s-%s is up to date and will be reinstalled", p.Name, p.Version)
 		case cmp < 0:
-			s.note(NoteDowngrade, p.Name, "%s goes back from %s to %s", p.Name, old.Version, p.Version)
+			s.note(Note{Kind: NoteDowngrade, Package: p.Name, Version: old.Version, OtherVersion: p.Version},
+				"%s goes back from %s to %s", p.Name, old.Version, p.Version)
 		}
 	}
 	s.addNode(&node{pkg: p, repo: c.Repo, target: target, reason: desc.Explicit})
@@ -168,15 +199,22 @@ func (s *state) checkArch() error {
 	if len(s.u.Arch) == 0 {
 		return nil
 	}
+	var first *ArchError
 	for _, n := range s.add {
 		if err := s.archAllowed(n.pkg); err != nil {
-			return err
+			if first == nil {
+				first = err
+			}
+			first.All = append(first.All, n.pkg)
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	return first
 }
 
-func (s *state) archAllowed(p *desc.Package) error {
+func (s *state) archAllowed(p *desc.Package) *ArchError {
 	if len(s.u.Arch) == 0 || p.Arch == "any" || p.Arch == "" || slices.Contains(s.u.Arch, p.Arch) {
 		return nil
 	}

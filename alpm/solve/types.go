@@ -13,7 +13,7 @@ const (
 	QuestionReplace  QuestionKind = "replace"  // replace Other by Package?
 	QuestionConflict QuestionKind = "conflict" // remove Other, which Package conflicts with?
 	QuestionProvider QuestionKind = "provider" // which of Choices for Dep?
-	QuestionSkip     QuestionKind = "skip"     // leave out Package, which cannot be resolved?
+	QuestionSkip     QuestionKind = "skip"     // leave out Packages, which cannot be resolved?
 	QuestionHold     QuestionKind = "hold"     // remove Package, which HoldPkg names?
 )
 
@@ -28,9 +28,12 @@ type Question struct {
 	Kind    QuestionKind
 	Package *desc.Package
 	Other   *desc.Package
+	Repo    string // that Package is in, where it is in one
 	Dep     desc.Dep
 	Choices []Candidate
-	Default int
+	// Packages are what QuestionSkip asks about.
+	Packages []*desc.Package
+	Default  int
 }
 
 // Candidate is a package of a repository.
@@ -78,23 +81,49 @@ type NoteKind string
 
 // The notes.
 const (
-	NoteIgnored   NoteKind = "ignored"
-	NoteUpToDate  NoteKind = "up-to-date"
-	NoteReinstall NoteKind = "reinstall"
-	NoteDowngrade NoteKind = "downgrade"
-	NoteNewer     NoteKind = "local-newer"
-	NoteProvider  NoteKind = "provider"
-	NoteDropped   NoteKind = "dropped"
-	NoteKept      NoteKind = "kept"
-	NoteCycle     NoteKind = "cycle"
-	NoteOptional  NoteKind = "optional"
+	NoteIgnored          NoteKind = "ignored"           // Package is on an ignore list and was passed over
+	NoteIgnoredUpgrade   NoteKind = "ignored-upgrade"   // of Package, from Version to OtherVersion
+	NoteIgnoredDowngrade NoteKind = "ignored-downgrade" // the same the other way
+	NoteIgnoredReplace   NoteKind = "ignored-replace"   // of Package by Other
+	NoteSkipped          NoteKind = "skipped"           // the target Package, by answer
+	NoteUpToDate         NoteKind = "up-to-date"
+	NoteReinstall        NoteKind = "reinstall"
+	NoteDowngrade        NoteKind = "downgrade"     // the target Package, from Version to OtherVersion
+	NoteSysDowngrade     NoteKind = "sys-downgrade" // the same by a system upgrade
+	NoteNewer            NoteKind = "local-newer"   // Package's Version than OtherVersion in Repo
+	NoteProvider         NoteKind = "provider"      // Package was taken for Dep
+	NoteNotReplaced      NoteKind = "not-replaced"  // Package, by Other: a target has that name
+	NoteUnresolved       NoteKind = "unresolved"    // Dep of Package
+	NoteDropped          NoteKind = "dropped"       // the target Package, since it conflicts with Other
+	NoteLeftOut          NoteKind = "left-out"      // the target Package, since its dependencies are missing
+	NoteKept             NoteKind = "kept"          // the removal target Package: Other needs it
+	NoteCycle            NoteKind = "cycle"
+	NoteOptional         NoteKind = "optional" // Other has the optional dependency Dep, which Package met
 )
 
-// Note is something that a person may want to know about the solution.
+// NoteStage tells Request.Tell, and nobody else, that the work goes on to the
+// stage that Text names.
+const NoteStage NoteKind = "stage"
+
+// The stages.
+const (
+	StageUpgrade      = "upgrade"      // the system upgrade is worked out
+	StageResolve      = "resolve"      // dependencies of targets
+	StageConflicts    = "conflicts"    // between packages
+	StageDependencies = "dependencies" // of what stays when packages go
+)
+
+// Note is something that a person may want to know about the solution. The
+// fields beside Text are for who words it otherwise.
 type Note struct {
-	Kind    NoteKind
-	Package string
-	Text    string
+	Kind         NoteKind
+	Package      string
+	Version      string `json:",omitempty"`
+	Other        string `json:",omitempty"`
+	OtherVersion string `json:",omitempty"`
+	Repo         string `json:",omitempty"`
+	Dep          string `json:",omitempty"`
+	Text         string
 }
 
 // Solution is the answer to a Request, each list in the order to run it.

@@ -20,6 +20,7 @@ func (s *state) sysUpgrade() error {
 	if !s.r.SysUpgrade {
 		return nil
 	}
+	s.stage(StageUpgrade)
 	repos := s.reposFor(UseUpgrade)
 	replacers := make([]map[string][]replacer, len(repos))
 	for i, r := range repos {
@@ -63,10 +64,11 @@ func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 			continue
 		}
 		if s.ignored(c.pkg) || s.ignored(lp) {
-			s.note(NoteIgnored, lp.Name, "%s is not replaced by %s: an ignore list names one of them", lp.Name, c.pkg.Name)
+			s.note(Note{Kind: NoteIgnoredReplace, Package: lp.Name, Version: lp.Version, Other: c.pkg.Name, OtherVersion: c.pkg.Version},
+				"%s is not replaced by %s: an ignore list names one of them", lp.Name, c.pkg.Name)
 			continue
 		}
-		if s.ask(Question{Kind: QuestionReplace, Package: c.pkg, Other: lp, Default: Yes}) != Yes {
+		if s.ask(Question{Kind: QuestionReplace, Package: c.pkg, Repo: r.Name, Other: lp, Default: Yes}) != Yes {
 			continue
 		}
 		n := s.addName[c.pkg.Name]
@@ -76,7 +78,8 @@ func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 			s.addNode(n)
 			replaced = true
 		case n.pkg != c.pkg:
-			s.note(NoteDropped, lp.Name, "%s cannot be replaced by %s of %s, since %s is a target", lp.Name, c.pkg.Name, r.Name, label(n.pkg, n.repo))
+			s.note(Note{Kind: NoteNotReplaced, Package: lp.Name, Other: c.pkg.Name, Repo: r.Name},
+				"%s cannot be replaced by %s of %s, since %s is a target", lp.Name, c.pkg.Name, r.Name, label(n.pkg, n.repo))
 			continue
 		default:
 			if lp.Reason == desc.Explicit {
@@ -90,18 +93,25 @@ func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
 
 // upgrade adds sp when it is newer than the installed lp.
 func (s *state) upgrade(lp, sp *desc.Package, r Repo) {
+	n := Note{Package: lp.Name, Version: lp.Version, OtherVersion: sp.Version, Repo: r.Name}
 	cmp := version.Compare(sp.Version, lp.Version)
 	switch {
 	case cmp == 0:
 		return
 	case cmp < 0 && !s.r.Downgrade:
-		s.note(NoteNewer, lp.Name, "%s: installed %s is newer than %s in %s", lp.Name, lp.Version, sp.Version, r.Name)
+		n.Kind = NoteNewer
+		s.note(n, "%s: installed %s is newer than %s in %s", lp.Name, lp.Version, sp.Version, r.Name)
 		return
 	case s.ignored(sp) || s.ignored(lp):
-		s.note(NoteIgnored, lp.Name, "%s is not upgraded from %s to %s: an ignore list names it", lp.Name, lp.Version, sp.Version)
+		n.Kind = NoteIgnoredUpgrade
+		if cmp < 0 {
+			n.Kind = NoteIgnoredDowngrade
+		}
+		s.note(n, "%s stays at %s instead of %s: an ignore list names it", lp.Name, lp.Version, sp.Version)
 		return
 	case cmp < 0:
-		s.note(NoteDowngrade, lp.Name, "%s goes back from %s to %s", lp.Name, lp.Version, sp.Version)
+		n.Kind = NoteSysDowngrade
+		s.note(n, "%s goes back from %s to %s", lp.Name, lp.Version, sp.Version)
 	}
 	s.addNode(&node{pkg: sp, repo: r.Name, target: sp.Name, reason: lp.Reason})
 }
