@@ -87,6 +87,50 @@ func (ix *index) satisfiers(d desc.Dep) []*desc.Package {
 	return out
 }
 
+// user is a package with one of its dependencies.
+type user struct {
+	pkg *desc.Package
+	dep desc.Dep
+}
+
+// users are packages by the names in their dependencies.
+type users map[string][]user
+
+func usersOf(list []*desc.Package) users {
+	u := make(users, len(list))
+	for _, p := range list {
+		for _, text := range p.Depends {
+			d := desc.ParseDep(text)
+			u[d.Name] = append(u[d.Name], user{p, d})
+		}
+	}
+	return u
+}
+
+// of returns the dependencies that p meets.
+func (u users) of(p *desc.Package) []user {
+	var out []user
+	add := func(name string) {
+		for _, x := range u[name] {
+			if p.Satisfies(x.dep) {
+				out = append(out, x)
+			}
+		}
+	}
+	add(p.Name)
+	for i, text := range p.Provides {
+		name := desc.ParseDep(text).Name
+		again := name == p.Name
+		for _, earlier := range p.Provides[:i] {
+			again = again || desc.ParseDep(earlier).Name == name
+		}
+		if !again {
+			add(name)
+		}
+	}
+	return out
+}
+
 // literal tells whether p is called d.Name and has a fitting version: what
 // counts for `replaces` and for the first look at a dependency.
 func literal(p *desc.Package, d desc.Dep) bool {

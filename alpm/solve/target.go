@@ -170,11 +170,7 @@ func (s *state) addRemovals() error {
 			}
 		}
 		if !found {
-			known := map[string]bool{}
-			for _, p := range s.u.Installed {
-				known[p.Name] = true
-			}
-			return &NotFoundError{Target: t, Installed: true, Near: nearest(name, known)}
+			return notInstalled(s.u.Installed, name)
 		}
 	}
 	for _, n := range s.add {
