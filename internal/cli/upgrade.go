@@ -40,7 +40,7 @@ func (s *session) settings() flow.Settings {
 }
 
 func (s *session) upgrade(ctx context.Context, change changeFlags) error {
-	p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings())
+	w, p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings())
 	if err != nil {
 		return err
 	}
@@ -66,19 +66,20 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 	if err := s.confirm("Go on?", change.yes); err != nil {
 		return err
 	}
-	d, err := s.Machine.RunUpgrade(ctx, s.sink(), s.settings(), p)
+	done, err := s.Machine.RunChange(ctx, s.sink(), w, p)
 	if err != nil {
 		return err
 	}
 	if s.flags.json {
-		return s.printJSON(d)
+		return s.printJSON(done)
 	}
+	d := done.Deployment
 	_, err = fmt.Fprintf(s.Stdout, "node %d is deployment %d and boots next\n", d.Node, d.Number)
 	return err
 }
 
 // printPackages shows what a transaction does to packages.
-func (s *session) printPackages(w io.Writer, plan *flow.UpgradePlan) error {
+func (s *session) printPackages(w io.Writer, plan *flow.ChangePlan) error {
 	p := plan.Packages
 	t := report.NewTable("PACKAGE", "OLD", "NEW", "#DOWNLOAD")
 	for _, st := range p.Install {

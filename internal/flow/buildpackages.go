@@ -48,7 +48,7 @@ func (b *build) packages(ctx context.Context) error {
 	if err := b.room(p); err != nil {
 		return err
 	}
-	if err := trans.Download(ctx, env, p, events); err != nil {
+	if err := download(ctx, env, p, events); err != nil {
 		return err
 	}
 	return trans.Run(ctx, env, p, events)

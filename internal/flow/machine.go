@@ -40,6 +40,8 @@ type Machine struct {
 	Random     io.Reader // for keys
 
 	manifestPath string // of the running machine; "": where a system has it
+	top          string // where its top level is mounted; "": where the initramfs does
+	syncDir      string // of its repositories' databases; "": pacman's
 }
 
 // Programs runs programs of the host.

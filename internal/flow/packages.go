@@ -5,6 +5,7 @@ package flow
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,10 +42,6 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		HookDirs: []string{filepath.Join(root, "usr/share/libalpm/hooks"), filepath.Join(root, "etc/pacman.d/hooks")},
 		Arch:     "x86_64", Clock: m.Now, Workers: s.Workers,
 	}
-	// 0700: what is verified there is installed from there.
-	if err := os.MkdirAll(env.CacheDir, 0o700); err != nil {
-		return env, fmt.Errorf("make the package cache: %w", err)
-	}
 	var err error
 	if env.Keyring, err = repositoryKeys(mf.Repositories); err != nil {
 		return env, err
@@ -62,6 +59,15 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		env.Repos = append(env.Repos, trans.Repo{Name: r.Name, Servers: r.Servers, SigLevel: level, Usage: usage(r)})
 	}
 	return env, nil
+}
+
+// download gets the archives of a plan. 0700: what is verified in the cache is
+// installed from there.
+func download(ctx context.Context, env trans.Env, p *trans.Plan, events trans.Events) error {
+	if err := os.MkdirAll(env.CacheDir, 0o700); err != nil {
+		return fmt.Errorf("make the package cache: %w", err)
+	}
+	return trans.Download(ctx, env, p, events)
 }
 
 // usage is what a repository may be used for in a transaction; "sync" and
@@ -126,9 +132,16 @@ func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
 	if len(keys) > 0 {
 		return keyring.FromKeys(keys...)
 	}
-	ring, err := keyring.Load(pacmanHome)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // every signature is then refused, with a hint
+	return pacmanKeys(pacmanHome)
+}
+
+// pacmanKeys is pacman's keyring in a folder. Where there is none, every
+// signature is refused later, with a hint.
+func pacmanKeys(home string) (*keyring.Ring, error) {
+	ring, err := keyring.Load(home)
+	var none *keyring.Error
+	if errors.Is(err, os.ErrNotExist) || errors.As(err, &none) && none.Reason == keyring.NoKeyring {
+		return nil, nil
 	}
 	return ring, err
 }

@@ -268,7 +268,7 @@ func (b *box) tryNode(sys *System, base int, version string) (n node.Node, err e
 	return w.Seal(node.Node{Reason: "test", Kernel: version, Owned: true})
 }
 
-// upgrade is what RunUpgrade does, without packages.
+// upgrade is what RunChange does, without packages.
 func (b *box) upgrade(sys *System, version string) (d deploy.Deployment, err error) {
 	err = b.locked(sys, report.Discard{}, func() error {
 		all, err := sys.Deploys.List()

@@ -3,12 +3,11 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/rastos/rastos/internal/account"
 	"github.com/rastos/rastos/internal/boot"
@@ -23,6 +22,8 @@ const (
 	runningESP = "/efi"
 	lockName   = node.Folder + "/lock"
 )
+
+func (m *Machine) topDir() string { return cmp.Or(m.top, runningTop) }
 
 // System is one rastOS on disk: the running one, or one being built.
 type System struct {
@@ -69,18 +70,14 @@ func (m *Machine) Running() (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	booted := 0
-	for _, word := range strings.Fields(line) {
-		if v, ok := strings.CutPrefix(word, "rastos.deploy="); ok {
-			if booted, err = strconv.Atoi(v); err != nil {
-				return nil, fmt.Errorf("kernel command line: %q: %w", word, err)
-			}
-		}
+	booted, err := bootedDeployment(line)
+	if err != nil {
+		return nil, err
 	}
 	if booted == 0 {
 		return nil, &notRunningError{errors.New("its kernel command line names no deployment (rastos.deploy=)")}
 	}
-	sys, err := m.open(runningTop)
+	sys, err := m.open(m.topDir())
 	if err != nil {
 		return nil, err
 	}

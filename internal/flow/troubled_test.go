@@ -78,7 +78,7 @@ func TestAnUpgradePlannedOnAnOlderHeadIsRefused(t *testing.T) {
 	sys := b.system(1)
 	base, err := sys.Nodes.Get(1)
 	b.check(err)
-	plan := &UpgradePlan{Base: base, From: 1}
+	plan := &ChangePlan{Base: &base, From: 1}
 	b.check(plan.current(sys))
 	_, err = b.upgrade(sys, "2") // somebody else's
 	b.check(err)

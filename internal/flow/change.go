@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/report"
+)
+
+// ChangeRequest is what is to become of a system's packages.
+type ChangeRequest struct {
+	trans.Request
+	Verb    string // "install", "upgrade": the reason that a new node gets
+	Refresh bool   // bring the repositories' databases up to date first
+}
+
+// ChangePlan says what a change of packages does, and where: on a machine that
+// was booted from a node in a new node on top of Base, else in place.
+type ChangePlan struct {
+	Verb     string      `json:"verb"`
+	Root     string      `json:"root"`
+	Base     *node.Node  `json:"base,omitempty"` // the node of the head: what is staged is never dropped
+	From     int         `json:"from,omitempty"` // deployment whose live /etc is carried over
+	Packages *trans.Plan `json:"packages"`
+}
+
+// Empty tells that there is nothing to do.
+func (p *ChangePlan) Empty() bool { return p.Packages.Empty() }
+
+// Reason names what the change does, for lists of nodes and the history.
+func (p *ChangePlan) Reason() string { return p.Verb + ": " + summary(p.Packages) }
+
+// Changed is what a change led to.
+type Changed struct {
+	Reason     string             `json:"reason"`
+	Deployment *deploy.Deployment `json:"deployment,omitempty"` // the one that boots next; nil: it was made in place
+}
+
+// errNoHead: every deployment is bad, which only a person can mend.
+var errNoHead = errors.New("no deployment of this machine is good or armed: there is nothing to build on")
+
+// PlanChange works out what a request means to a system. It changes nothing but
+// the databases of the repositories, where that was asked for.
+func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r ChangeRequest) (*ChangePlan, error) {
+	if err := m.needRootAt(w.Root, r.Verb); err != nil {
+		return nil, err
+	}
+	if r.Refresh {
+		if _, err := m.Refresh(ctx, sink, w); err != nil {
+			return nil, err
+		}
+	}
+	env, err := w.headEnv()
+	if err != nil {
+		return nil, err
+	}
+	packages, err := trans.Prepare(ctx, env, r.Request)
+	if err != nil {
+		return nil, adviseRefresh(err)
+	}
+	p := &ChangePlan{Verb: r.Verb, Root: w.Root, Packages: packages}
+	if w.sys != nil {
+		p.Base, p.From = &w.base, w.sys.Booted
+	}
+	return p, nil
+}
+
+// Refresh brings the databases of the repositories up to date, and names those
+// that have changed. They are the machine's, whichever node it runs.
+func (m *Machine) Refresh(ctx context.Context, sink report.Sink, w *World) (changed []string, err error) {
+	if err := m.needRootAt(w.Root, "sync"); err != nil {
+		return nil, err
+	}
+	env, err := w.Env()
+	if err != nil {
+		return nil, err
+	}
+	return trans.Sync(ctx, env, packageEvents(sink))
+}
+
+// needRootAt: this machine is root's; what another tree allows, its files say.
+func (m *Machine) needRootAt(root, what string) error {
+	if root != "/" {
+		return nil
+	}
+	return m.needRoot(what)
+}
+
+// adviseRefresh names the verb where the engine can only say what is missing.
+func adviseRefresh(err error) error {
+	if errors.Is(err, trans.ErrNoDatabase) {
+		return report.WithHint(err, "`rastos pkg sync` fetches the databases")
+	}
+	return err
+}
+
+// RunChange carries out a plan in the world that it was made for.
+func (m *Machine) RunChange(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (Changed, error) {
+	if p.Base == nil {
+		return m.changeInPlace(ctx, sink, w, p)
+	}
+	if w.sys == nil {
+		return Changed{}, fmt.Errorf("%s: the plan is for a machine booted from a node", p.Verb)
+	}
+	d, err := m.changeInNode(ctx, sink, w, p)
+	return Changed{Reason: p.Reason(), Deployment: &d}, err
+}
+
+// changeInPlace runs a plan on the root itself, in a way that a crash leaves
+// something to go on from.
+func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (Changed, error) {
+	env, err := w.Env()
+	if err != nil {
+		return Changed{}, err
+	}
+	events := packageEvents(sink)
+	if err := download(ctx, env, p.Packages, events); err != nil {
+		return Changed{}, err
+	}
+	return Changed{Reason: p.Reason()}, trans.Run(ctx, env, p.Packages, events)
+}
+
+// summary names what a transaction does, for the list of nodes.
+func summary(p *trans.Plan) string {
+	one := func(verb string, n int, name string) string {
+		if n == 1 {
+			return verb + " " + name
+		}
+		return fmt.Sprintf("%s %d packages", verb, n)
+	}
+	switch {
+	case len(p.Install) > 0 && len(p.Remove) > 0:
+		return one("install", len(p.Install), p.Install[0].Package.Name) + ", " + one("remove", len(p.Remove), p.Remove[0].Package.Name)
+	case len(p.Install) > 0:
+		return one("install", len(p.Install), p.Install[0].Package.Name+" "+p.Install[0].Package.Version)
+	case len(p.Remove) > 0:
+		return one("remove", len(p.Remove), p.Remove[0].Package.Name)
+	}
+	return "nothing"
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/account"
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/report"
+)
+
+// staleError stops a plan that another change has overtaken: to run it would drop
+// that change in silence.
+type staleError struct{ base, head int }
+
+func (e *staleError) Error() string {
+	return fmt.Sprintf("this plan builds on node %d, and by now the newest one is node %d", e.base, e.head)
+}
+func (e *staleError) Hint() string { return "another upgrade or rollback came between: start again" }
+
+// current checks, under the lock, that the plan's base is the head still.
+func (p *ChangePlan) current(sys *System) error {
+	all, err := sys.Deploys.List()
+	if err != nil {
+		return err
+	}
+	if head, _ := deploy.Head(all); head.Node != p.Base.Number {
+		return &staleError{base: p.Base.Number, head: head.Node}
+	}
+	return nil
+}
+
+// changeInNode builds the new node beside the running one, deploys and arms it.
+func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (d deploy.Deployment, err error) {
+	err = m.locked(w.sys, sink, func() error {
+		if err := p.current(w.sys); err != nil {
+			return err
+		}
+		n, err := m.buildNode(ctx, sink, w, p)
+		if err != nil {
+			return err
+		}
+		d, err = m.stage(ctx, sink, w.sys, deploy.Request{Node: n, From: p.From, Reason: n.Reason})
+		return err
+	})
+	return d, err
+}
+
+// buildNode makes the new node: a copy of the base, the packages in it,
+// sealed. Whatever fails before the seal leaves nothing.
+func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (n node.Node, err error) {
+	mf, err := m.runningManifest()
+	if err != nil {
+		return n, err
+	}
+	work, err := w.sys.Nodes.Begin(p.Base.Number, p.Verb)
+	if err != nil {
+		return n, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, work.Discard())
+		}
+	}()
+	t, err := m.FastTree(work.Root())
+	if err != nil {
+		return n, err
+	}
+	defer t.Close()
+	if err := m.liveAccounts(w.sys, t); err != nil {
+		return n, err
+	}
+	env, err := w.env(work.Root(), w.syncDir)
+	if err != nil {
+		return n, err
+	}
+	events := packageEvents(sink)
+	if err := download(ctx, env, p.Packages, events); err != nil {
+		return n, err
+	}
+	if err := trans.Run(ctx, env, p.Packages, events); err != nil {
+		return n, err
+	}
+	return m.seal(w.sys, work, t, node.Node{
+		Reason: p.Reason(), Manifest: mf.SHA256, Owned: true,
+	}, mf.Kernel.Package)
+}
+
+// liveAccounts gives a tree being built this machine's user and group numbers,
+// so that what its packages add fits beside them.
+func (m *Machine) liveAccounts(sys *System, t Tree) error {
+	d, err := sys.Deploys.Get(sys.Booted)
+	if err != nil {
+		return err
+	}
+	etc, err := m.Tree(sys.Deploys.EtcPath(d))
+	if err != nil {
+		return err
+	}
+	defer etc.Close()
+	live, err := account.Read(etc, "")
+	if err != nil {
+		return err
+	}
+	next, err := account.Read(t, "etc")
+	if err != nil {
+		return err
+	}
+	merged, conflicts := account.Reconcile(live, next)
+	if len(conflicts) > 0 {
+		return &accountError{conflicts}
+	}
+	return merged.Write(t, "etc")
+}
+
+// accountError stops a transaction: one name with two numbers would give one
+// person's files to another.
+type accountError struct{ conflicts []account.Conflict }
+
+func (e *accountError) Error() string {
+	text := fmt.Sprintf("accounts: %s", e.conflicts[0])
+	if n := len(e.conflicts) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text
+}
+
+func (e *accountError) Hint() string {
+	return "give the account one number on this machine (usermod -u, groupmod -g), then start again"
+}
