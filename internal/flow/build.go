@@ -58,6 +58,17 @@ func (e *formatError) Hint() string {
 }
 func (e *formatError) ExitCode() int { return 2 }
 
+// aurError refuses an image that would lack what its manifest declares.
+type aurError struct{ names []string }
+
+func (e *aurError) Error() string {
+	return "this version of rastos builds no packages from the AUR, and the manifest wants " + strings.Join(e.names, ", ")
+}
+func (e *aurError) Hint() string {
+	return "build them yourself into a repository (`rastos repo add`), and list them in official"
+}
+func (e *aurError) ExitCode() int { return 3 }
+
 // build is one run: what it works with, and what has to be given back.
 type build struct {
 	*Machine
@@ -136,6 +147,9 @@ func (b *build) preflight(ctx context.Context) error {
 		if !slices.Contains(formats(), f) {
 			return &formatError{f}
 		}
+	}
+	if aur := b.mf.Packages.AUR; len(aur) > 0 {
+		return &aurError{aur}
 	}
 	if _, err := repositoryKeys(b.mf.Repositories); err != nil {
 		return err

@@ -95,11 +95,18 @@ func fstab(d disks, mf *manifest.Manifest) []byte {
 	return []byte(b.String())
 }
 
+// pacmanConfMark begins a pacman.conf that is rastOS's own to write again.
+const pacmanConfMark = "# Made from /etc/rastos/rastos.toml.\n"
+
 // pacmanConf is /etc/pacman.conf: what the manifest says of repositories, for
 // those who use pacman on the machine.
 func pacmanConf(mf *manifest.Manifest) []byte {
 	var b strings.Builder
-	b.WriteString("# Made from /etc/rastos/rastos.toml.\n[options]\nHoldPkg = pacman glibc\nArchitecture = auto\nCheckSpace\nParallelDownloads = 5\nSigLevel = Required DatabaseOptional\n")
+	b.WriteString(pacmanConfMark + "[options]\nHoldPkg = " + strings.Join(append([]string{"pacman", "glibc"}, mf.Packages.Hold...), " ") + "\n")
+	if len(mf.Packages.Ignore) > 0 {
+		b.WriteString("IgnorePkg = " + strings.Join(mf.Packages.Ignore, " ") + "\n")
+	}
+	b.WriteString("Architecture = auto\nCheckSpace\nParallelDownloads = 5\nSigLevel = Required DatabaseOptional\n")
 	for _, r := range mf.Repositories {
 		fmt.Fprintf(&b, "\n[%s]\nSigLevel = %s\n", r.Name, strings.Join(r.SigLevelWords(), " "))
 		for _, s := range r.Servers {

@@ -41,6 +41,7 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		Fetcher:  &fetch.Fetcher{Parallel: s.Parallel},
 		HookDirs: []string{filepath.Join(root, "usr/share/libalpm/hooks"), filepath.Join(root, "etc/pacman.d/hooks")},
 		Arch:     "x86_64", Clock: m.Now, Workers: s.Workers,
+		IgnorePkg: mf.Packages.Ignore,
 	}
 	var err error
 	if env.Keyring, err = repositoryKeys(mf.Repositories); err != nil {

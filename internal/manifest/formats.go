@@ -20,34 +20,51 @@ import (
 // "check" tags use.
 func formats() map[string]schema.Format {
 	return map[string]schema.Format{
-		"hostname":   {Doc: "a host name: letters, digits and dashes, in labels joined by dots", Check: checkHostname},
-		"domain":     {Doc: "a domain name", Check: checkDomain},
-		"timezone":   pattern("a time zone such as `Europe/Berlin`", `^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$`, "is not a time zone"),
-		"locale":     pattern("a locale such as `en_GB.UTF-8`", `^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`, "is not a locale"),
-		"keymap":     pattern("a console keymap such as `us` or `de-latin1`", `^[A-Za-z0-9_][A-Za-z0-9_+.-]*$`, "is not a keymap"),
-		"package":    pattern("a package, group or provided name, perhaps as `repository/name` or `name=version`", `^([a-z0-9@_][A-Za-z0-9@_.+-]*/)?[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*((=|<=|>=|<|>)[A-Za-z0-9:_.+~-]+)?$`, "is not a package name"),
-		"repository": {Doc: "a repository name: letters, digits and `@_.+-`", Check: checkRepository, Pattern: `^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*$`},
-		"server":     {Doc: "an http, https or file address, or a path", Check: checkServer},
-		"siglevel":   {Doc: "words such as `required`, `optional`, `never`, `trustedonly`, `trustall`, each perhaps with `package` or `database` before it", Check: checkSigLevel},
-		"path":       pattern("a path", `^[^\x00-\x1f]+$`, "is not a path"),
-		"abspath":    {Doc: "a path that starts with /", Check: checkAbsPath, Pattern: `^/`},
-		"execpath":   {Doc: "a program by its full path, with its arguments, on one line", Check: checkExec, Pattern: `^/`},
-		"cmdline":    pattern("one word for the kernel, without blanks", `^[!-~]+$`, "is not one word"),
-		"size":       {Doc: "a size such as `512M` or `8G`", Check: func(s string) error { return new(Size).UnmarshalText([]byte(s)) }, Pattern: `^[0-9]+[KMGT]?$`},
-		"duration":   {Doc: "a span of time such as `90s` or `5m`", Check: func(s string) error { return new(Duration).UnmarshalText([]byte(s)) }, Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^[0-9]+d$|^0$`},
-		"compress":   pattern("`none`, or `zstd`, `zlib` or `lzo`, perhaps with a level: `zstd:3`", `^(none|lzo|zlib(:[1-9])?|zstd(:([1-9]|1[0-5]))?)$`, "is not a compression"),
-		"label":      pattern("at most 32 letters, digits and `_.-`", `^[A-Za-z0-9_.-]{1,32}$`, "is not a label"),
-		"account":    pattern("a lower-case letter or _, then letters, digits, _ and -, at most 32", `^[a-z_][a-z0-9_-]{0,31}$`, "is not an account name"),
-		"sshkey":     {Doc: "a public key on one line, as in authorized_keys, without options", Check: checkSSHKey, Pattern: `^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$`},
-		"password":   {Doc: "a crypt(5) hash such as `$y$…` or `$6$…`, or `!` for a locked account", Check: checkPassword},
-		"gecos":      pattern("one line without colons", `^[^:\x00-\x1f]*$`, "holds a colon or a control character"),
-		"line":       pattern("one line", `^[^\x00-\x1f\x7f]*$`, "holds a line break or another control character"),
-		"ip":         {Doc: "an IP address", Check: checkIP},
-		"cidr":       {Doc: "an address with its prefix length, such as `192.0.2.7/24`", Check: checkCIDR},
-		"interface":  pattern("an interface name of at most 15 characters, or a pattern with *", `^[A-Za-z0-9_.*?-]{1,15}$`, "is not an interface name"),
-		"unit":       pattern("a service name", `^[A-Za-z0-9_][A-Za-z0-9:_.@-]{0,200}$`, "is not a service name"),
-		"envname":    pattern("the name of an environment variable", `^[A-Za-z_][A-Za-z0-9_]*$`, "is not the name of an environment variable"),
+		"hostname":    {Doc: "a host name: letters, digits and dashes, in labels joined by dots", Check: checkHostname},
+		"domain":      {Doc: "a domain name", Check: checkDomain},
+		"timezone":    pattern("a time zone such as `Europe/Berlin`", `^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$`, "is not a time zone"),
+		"locale":      pattern("a locale such as `en_GB.UTF-8`", `^(C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?$`, "is not a locale"),
+		"keymap":      pattern("a console keymap such as `us` or `de-latin1`", `^[A-Za-z0-9_][A-Za-z0-9_+.-]*$`, "is not a keymap"),
+		"package":     pattern("a package, group or provided name, perhaps as `repository/name` or `name=version`", `^([a-z0-9@_][A-Za-z0-9@_.+-]*/)?[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*((=|<=|>=|<|>)[A-Za-z0-9:_.+~-]+)?$`, "is not a package name"),
+		"packagename": pattern("the name of a package", `^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*$`, "is not a package name"),
+		"glob":        pattern("a package name, or a shell pattern such as `linux-*`", `^[A-Za-z0-9@_.+*?\[\]!^-]+$`, "is not a pattern of package names"),
+		"driftglob":   {Doc: "a kind (" + strings.Join(driftKinds, ", ") + " or `*`), a colon and a shell pattern of names, such as `package:linux-*`", Check: checkDriftGlob, Pattern: `^([a-z]+|\*):.+$`},
+		"repository":  {Doc: "a repository name: letters, digits and `@_.+-`", Check: checkRepository, Pattern: `^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*$`},
+		"server":      {Doc: "an http, https or file address, or a path", Check: checkServer},
+		"siglevel":    {Doc: "words such as `required`, `optional`, `never`, `trustedonly`, `trustall`, each perhaps with `package` or `database` before it", Check: checkSigLevel},
+		"path":        pattern("a path", `^[^\x00-\x1f]+$`, "is not a path"),
+		"abspath":     {Doc: "a path that starts with /", Check: checkAbsPath, Pattern: `^/`},
+		"execpath":    {Doc: "a program by its full path, with its arguments, on one line", Check: checkExec, Pattern: `^/`},
+		"cmdline":     pattern("one word for the kernel, without blanks", `^[!-~]+$`, "is not one word"),
+		"size":        {Doc: "a size such as `512M` or `8G`", Check: func(s string) error { return new(Size).UnmarshalText([]byte(s)) }, Pattern: `^[0-9]+[KMGT]?$`},
+		"duration":    {Doc: "a span of time such as `90s` or `5m`", Check: func(s string) error { return new(Duration).UnmarshalText([]byte(s)) }, Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^[0-9]+d$|^0$`},
+		"compress":    pattern("`none`, or `zstd`, `zlib` or `lzo`, perhaps with a level: `zstd:3`", `^(none|lzo|zlib(:[1-9])?|zstd(:([1-9]|1[0-5]))?)$`, "is not a compression"),
+		"label":       pattern("at most 32 letters, digits and `_.-`", `^[A-Za-z0-9_.-]{1,32}$`, "is not a label"),
+		"account":     pattern("a lower-case letter or _, then letters, digits, _ and -, at most 32", `^[a-z_][a-z0-9_-]{0,31}$`, "is not an account name"),
+		"sshkey":      {Doc: "a public key on one line, as in authorized_keys, without options", Check: checkSSHKey, Pattern: `^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$`},
+		"password":    {Doc: "a crypt(5) hash such as `$y$…` or `$6$…`, or `!` for a locked account", Check: checkPassword},
+		"gecos":       pattern("one line without colons", `^[^:\x00-\x1f]*$`, "holds a colon or a control character"),
+		"line":        pattern("one line", `^[^\x00-\x1f\x7f]*$`, "holds a line break or another control character"),
+		"ip":          {Doc: "an IP address", Check: checkIP},
+		"cidr":        {Doc: "an address with its prefix length, such as `192.0.2.7/24`", Check: checkCIDR},
+		"interface":   pattern("an interface name of at most 15 characters, or a pattern with *", `^[A-Za-z0-9_.*?-]{1,15}$`, "is not an interface name"),
+		"unit":        pattern("a service name", `^[A-Za-z0-9_][A-Za-z0-9:_.@-]{0,200}$`, "is not a service name"),
+		"envname":     pattern("the name of an environment variable", `^[A-Za-z_][A-Za-z0-9_]*$`, "is not the name of an environment variable"),
 	}
+}
+
+// driftKinds are the kinds of difference that a pattern may be about.
+var driftKinds = []string{"package", "reason", "lock", "setting", "user", "service", "network", "file"}
+
+func checkDriftGlob(s string) error {
+	kind, name, ok := strings.Cut(s, ":")
+	switch {
+	case !ok || name == "":
+		return errors.New("names no kind and pattern")
+	case kind != "*" && !slices.Contains(driftKinds, kind):
+		return errors.New("has the unknown kind " + kind)
+	}
+	return nil
 }
 
 // pattern makes a format of a regular expression that Go and ECMA read alike.

@@ -15,6 +15,7 @@ type Manifest struct {
 	Containers   []Container  `toml:"container" unique:"name" later:"containers come with a later version" doc:"A container that runs at boot."`
 	Snapshots    Snapshots    `toml:"snapshots" doc:"Which nodes are kept, and how often a new one is tried."`
 	Health       []Health     `toml:"health" unique:"name" doc:"A command that must succeed before a boot is called good."`
+	Drift        Drift        `toml:"drift" doc:"What may differ from the manifest without being told."`
 	AUR          AUR          `toml:"aur" later:"the AUR comes with a later version" doc:"How packages from the AUR are built."`
 
 	// SHA256 is the digest of the file as read, in hexadecimal.
@@ -35,7 +36,9 @@ type System struct {
 // Packages is [packages].
 type Packages struct {
 	Official []string `toml:"official" need:"yes" check:"package" nonempty:"yes" unique:"yes" doc:"Packages, groups and provided names, from the repositories."`
-	AUR      []string `toml:"aur" check:"package" unique:"yes" later:"the AUR comes with a later version" doc:"Packages built from the AUR."`
+	AUR      []string `toml:"aur" check:"packagename" unique:"yes" doc:"Packages from the AUR. This version does not build them: one that is installed stays, one that is not is told."`
+	Hold     []string `toml:"hold" check:"glob" unique:"yes" doc:"Packages, as shell patterns, that stay when they are installed, declared or not."`
+	Ignore   []string `toml:"ignore" check:"glob" unique:"yes" doc:"Packages, as shell patterns, that an upgrade leaves as they are."`
 	Engine   string   `toml:"engine" enum:"native" laterenum:"libalpm" default:"native" doc:"What installs packages."`
 }
 
@@ -152,6 +155,11 @@ type Health struct {
 	Name    string   `toml:"name" need:"yes" check:"unit" doc:"Name of the check."`
 	Command string   `toml:"command" need:"yes" check:"execpath" doc:"Program with its arguments; it must exit with 0."`
 	Timeout Duration `toml:"timeout" check:"duration" default:"60s" doc:"How long it may take."`
+}
+
+// Drift is [drift].
+type Drift struct {
+	Ignore []string `toml:"ignore" check:"driftglob" unique:"yes" doc:"Differences that rastos drift passes over, as shell patterns of what it prints: kind:name."`
 }
 
 // AUR is [aur], which this version does not use.
