@@ -33,7 +33,7 @@ const (
 var codecs = []string{
 	"alpm/version", "alpm/desc", "alpm/mtree", "alpm/pkgfile",
 	"qcow2", "rinit", "pkgbuild",
-	"internal/schema", "internal/deploy/etcmerge",
+	"internal/schema", "internal/deploy/etcmerge", "internal/lockfile",
 }
 
 func ringOf(dir string) ring {
