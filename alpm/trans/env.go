@@ -105,6 +105,8 @@ type Env struct {
 	Clock   func() time.Time // nil: time.Now
 	Space   Space            // nil: the room is not checked
 	Workers int              // archives at a time; 0: the cores, at most 2
+	// History is told of every run that changes the root; nil: nobody is.
+	History History
 	// Durable flushes what is written as it is written. A root that is thrown
 	// away when anything fails does without.
 	Durable bool

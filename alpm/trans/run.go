@@ -31,6 +31,11 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 		return err
 	}
 	defer r.close()
+	end, err := env.recorded(plan)
+	if err != nil {
+		return err
+	}
+	defer func() { end(err) }()
 	for _, stage := range []func(context.Context) error{
 		r.preHooks, r.removeAll, r.installAll, r.settle, r.ldconfig, r.postHooks,
 	} {
