@@ -36,11 +36,15 @@ func (b *build) packages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	events := packageEvents(b.sink)
-	if _, err := trans.Sync(ctx, env, events); err != nil {
+	engine, err := b.engine(b.mf)
+	if err != nil {
 		return err
 	}
-	p, err := b.plan(ctx, &env)
+	events := packageEvents(b.sink)
+	if _, err := engine.Sync(ctx, env, events); err != nil {
+		return err
+	}
+	p, err := b.plan(ctx, engine, &env)
 	if err != nil {
 		return err
 	}
@@ -48,23 +52,23 @@ func (b *build) packages(ctx context.Context) error {
 	if err := b.room(p); err != nil {
 		return err
 	}
-	if err := download(ctx, env, p, events); err != nil {
+	if err := download(ctx, engine, env, p, events); err != nil {
 		return err
 	}
-	return trans.Run(ctx, env, p, events)
+	return engine.Run(ctx, env, p, events)
 }
 
 // plan resolves the manifest's packages with its kernel and rastos itself. A
 // repository that has a package "rastos" provides it; else it is made of the
 // binaries that run.
-func (b *build) plan(ctx context.Context, env *trans.Env) (*trans.Plan, error) {
+func (b *build) plan(ctx context.Context, engine PackageEngine, env *trans.Env) (*trans.Plan, error) {
 	req := trans.Request{Targets: slices.Clone(b.mf.Packages.Official)}
 	if !slices.Contains(req.Targets, b.mf.Kernel.Package) {
 		req.Targets = append(req.Targets, b.mf.Kernel.Package)
 	}
 	// Asked for alone, so that the mistakes of the manifest's own list are told
 	// apart from the lack of this package.
-	_, err := trans.Prepare(ctx, *env, trans.Request{Targets: []string{selfpkg.Name}})
+	_, err := engine.Prepare(ctx, *env, trans.Request{Targets: []string{selfpkg.Name}})
 	var none *solve.NotFoundError
 	switch {
 	case err == nil && !slices.Contains(req.Targets, selfpkg.Name):
@@ -79,7 +83,7 @@ func (b *build) plan(ctx context.Context, env *trans.Env) (*trans.Plan, error) {
 		// could say more about it.
 		env.FileSigLevel.Package.Check = keyring.Never
 	}
-	return trans.Prepare(ctx, *env, req)
+	return engine.Prepare(ctx, *env, req)
 }
 
 // ownPackage makes the package of the running binaries.

@@ -60,7 +60,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	if err != nil {
 		return nil, err
 	}
-	packages, err := trans.Prepare(ctx, env, r.Request)
+	packages, err := w.engine.Prepare(ctx, env, r.Request)
 	if err != nil {
 		return nil, adviseRefresh(err)
 	}
@@ -81,7 +81,7 @@ func (m *Machine) Refresh(ctx context.Context, sink report.Sink, w *World) (chan
 	if err != nil {
 		return nil, err
 	}
-	return trans.Sync(ctx, env, packageEvents(sink))
+	return w.engine.Sync(ctx, env, packageEvents(sink))
 }
 
 // needRootAt: this machine is root's; what another tree allows, its files say.
@@ -120,10 +120,10 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 		return Changed{}, err
 	}
 	events := packageEvents(sink)
-	if err := download(ctx, env, p.Packages, events); err != nil {
+	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 		return Changed{}, err
 	}
-	return Changed{Reason: p.Reason()}, trans.Run(ctx, env, p.Packages, events)
+	return Changed{Reason: p.Reason()}, w.engine.Run(ctx, env, p.Packages, events)
 }
 
 // summary names what a transaction does, for the list of nodes.

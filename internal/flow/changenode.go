@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/account"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/node"
@@ -80,10 +79,10 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 		return n, err
 	}
 	events := packageEvents(sink)
-	if err := download(ctx, env, p.Packages, events); err != nil {
+	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 		return n, err
 	}
-	if err := trans.Run(ctx, env, p.Packages, events); err != nil {
+	if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
 		return n, err
 	}
 	return m.seal(w.sys, work, t, node.Node{

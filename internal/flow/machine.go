@@ -23,6 +23,7 @@ type Machine struct {
 	Loops      Loops
 	Btrfs      Btrfs
 	Space      trans.Space
+	Libalpm    PackageEngine // the host's library; nil: this program comes without it
 	VMs        *vm.Host
 	Tree       func(root string) (Tree, error)      // files below a system root, every write durable
 	FastTree   func(root string) (Tree, error)      // the same for a tree that a crash throws away

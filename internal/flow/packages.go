@@ -64,11 +64,11 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 
 // download gets the archives of a plan. 0700: what is verified in the cache is
 // installed from there.
-func download(ctx context.Context, env trans.Env, p *trans.Plan, events trans.Events) error {
+func download(ctx context.Context, engine PackageEngine, env trans.Env, p *trans.Plan, events trans.Events) error {
 	if err := os.MkdirAll(env.CacheDir, 0o700); err != nil {
 		return fmt.Errorf("make the package cache: %w", err)
 	}
-	return trans.Download(ctx, env, p, events)
+	return engine.Download(ctx, env, p, events)
 }
 
 // usage is what a repository may be used for in a transaction; "sync" and

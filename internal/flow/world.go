@@ -31,6 +31,7 @@ type EnvOf func(root, syncDir string) (trans.Env, error)
 type World struct {
 	Root string // what is asked about
 
+	engine  PackageEngine
 	env     EnvOf
 	syncDir string    // of the repositories' databases; "": the tree's own
 	sys     *System   // of a machine booted from a node; nil: changes happen in place
@@ -73,7 +74,12 @@ func (m *Machine) World(s Settings, at Place) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.WorldOf(root, m.manifestEnv(mf, s))
+	w, err := m.WorldOf(root, m.manifestEnv(mf, s))
+	if err != nil {
+		return nil, err
+	}
+	w.engine, err = m.engine(mf)
+	return w, err
 }
 
 func rootOf(at Place) (string, error) {
@@ -95,9 +101,9 @@ func (m *Machine) manifestEnv(mf *manifest.Manifest, s Settings) EnvOf {
 	}
 }
 
-// WorldOf opens a system by settings of the caller's.
+// WorldOf opens a system by settings of the caller's, for the native engine.
 func (m *Machine) WorldOf(root string, env EnvOf) (*World, error) {
-	w := &World{Root: root, env: env}
+	w := &World{Root: root, engine: trans.Native{}, env: env}
 	if root != "/" || !m.runsNode() {
 		return w, nil
 	}

@@ -39,7 +39,7 @@ type Packages struct {
 	AUR      []string `toml:"aur" check:"packagename" unique:"yes" doc:"Packages from the AUR. This version does not build them: one that is installed stays, one that is not is told."`
 	Hold     []string `toml:"hold" check:"glob" unique:"yes" doc:"Packages, as shell patterns, that stay when they are installed, declared or not."`
 	Ignore   []string `toml:"ignore" check:"glob" unique:"yes" doc:"Packages, as shell patterns, that an upgrade leaves as they are."`
-	Engine   string   `toml:"engine" enum:"native" laterenum:"libalpm" default:"native" doc:"What installs packages."`
+	Engine   string   `toml:"engine" enum:"native|libalpm" default:"native" doc:"What installs packages: rastos itself, or the host's libalpm through rastos-libalpm."`
 }
 
 // Repository is one [[repository]].
