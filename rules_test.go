@@ -22,7 +22,7 @@ const (
 	noun   ring = "noun"
 	host   ring = "host"
 	flow   ring = "flow"
-	face   ring = "face" // cli and tui
+	face   ring = "face" // cli, tui and pacman's command line
 	cmd    ring = "cmd"
 	kit    ring = "testkit"
 	tool   ring = "tool" // programs that build or measure rastOS and are not part of it
@@ -50,7 +50,7 @@ func ringOf(dir string) ring {
 		return host
 	case under(dir, "internal/flow"):
 		return flow
-	case under(dir, "internal/cli"), under(dir, "internal/tui"):
+	case under(dir, "internal/cli"), under(dir, "internal/tui"), under(dir, "internal/pacman"):
 		return face
 	case under(dir, "internal/testkit"), strings.HasSuffix(dir, "test") && first != "test":
 		// esptest and its like hold the contract suite of one interface.
@@ -98,6 +98,10 @@ var ringReasons = map[ring]string{
 // before any story begins.
 var faceNouns = []string{"internal/manifest", "internal/config"}
 
+// enginesFace may name the nouns of alpm: pacman's command line is a face over
+// the package engine itself, as cli is one over the stories.
+const enginesFace = "internal/pacman"
+
 // edges are the imports from noun to noun, each with its reason.
 var edges = map[[2]string]string{
 	{"internal/deploy", "internal/node"}:       "a deployment is a node made bootable",
@@ -106,6 +110,7 @@ var edges = map[[2]string]string{
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",
+	{"alpm/conf", "alpm/keyring"}:              "SigLevel is a value of pacman.conf",
 }
 
 func hasEdge(from, to string) bool {
@@ -157,7 +162,7 @@ func importAllowed(from, to string) bool {
 	case a == noun && b == noun:
 		return hasEdge(from, to)
 	case a == face && b == noun:
-		return slices.Contains(faceNouns, to)
+		return slices.Contains(faceNouns, to) || under(from, enginesFace) && under(to, "alpm")
 	}
 	return slices.Contains(mayImport[a], b)
 }

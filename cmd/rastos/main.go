@@ -2,7 +2,8 @@
 
 // Command rastos builds, runs and keeps alive a system that can always go
 // back. Main only wires: signals, streams, clock and the machine's effects go
-// in, the exit code comes out.
+// in, the exit code comes out. Called as pacman, vercmp or pacman-conf, it is
+// that.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"github.com/rastos/rastos/internal/cli"
 	"github.com/rastos/rastos/internal/host/procs"
 	"github.com/rastos/rastos/internal/host/run"
+	"github.com/rastos/rastos/internal/pacman"
 )
 
 // version is set by the linker (-X main.version=…); see the Makefile.
@@ -38,6 +40,9 @@ func rastos() int {
 	// The first signal asks everything to stop and clean up; once it has come,
 	// a second one finds the default action again and kills.
 	context.AfterFunc(ctx, stop)
+	if pacman.Personality(os.Args[0]) {
+		return runPacman(ctx, os.Args)
+	}
 	return cli.Main(ctx, &cli.App{
 		Stdin:            os.Stdin,
 		Stdout:           os.Stdout,
@@ -49,6 +54,7 @@ func rastos() int {
 		StdinIsTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		Machine:          machine(),
 		Apart:            apart,
+		Pacman:           runPacman,
 		Version:          version,
 	}, os.Args[1:])
 }

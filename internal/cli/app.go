@@ -32,6 +32,8 @@ type App struct {
 	// else and goes with it; ran is false where the caller is that process.
 	// nil: it goes on where it is.
 	Apart func() (code int, ran bool, err error)
+	// Pacman runs pacman's own command line and returns its exit code.
+	Pacman func(ctx context.Context, args []string) int
 	// Version is what this build calls itself.
 	Version string
 }

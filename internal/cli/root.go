@@ -35,6 +35,7 @@ func newRoot(s *session) *cobra.Command {
 		imageCommand(s),
 		repoCommand(s),
 		upgradeCommand(s),
+		pacmanCommand(s),
 		rollbackCommand(s),
 		deployCommand(s),
 		snapshotCommand(s),

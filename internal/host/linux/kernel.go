@@ -68,3 +68,24 @@ func Reboot(how Ending) error {
 	}
 	return nil
 }
+
+// Processor is what uname -m says.
+func Processor() string {
+	k, err := Uname()
+	if err != nil { // it fails for a bad pointer only
+		return ""
+	}
+	return k.Machine
+}
+
+// EnterRoot makes a folder the root of the whole process, for good.
+func EnterRoot(root string) error {
+	err := unix.Chroot(root)
+	if err == nil {
+		err = unix.Chdir("/")
+	}
+	if err != nil {
+		return fmt.Errorf("chroot %s: %w", root, err)
+	}
+	return nil
+}

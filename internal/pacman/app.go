@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/rastos/rastos/internal/flow"
+)
+
+// App is what the command line gets from the process that it runs in.
+type App struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// StdinIsTerminal and StdoutIsTerminal decide on questions, colour and bars.
+	StdinIsTerminal, StdoutIsTerminal bool
+	// Columns is the width of the terminal, 0 where there is none.
+	Columns func() int
+	// Terminal opens the terminal that questions are read from after standard
+	// input has given the targets.
+	Terminal func() (io.Reader, error)
+	// Getenv reads the environment, Getwd the working directory.
+	Getenv func(string) string
+	Getwd  func() (string, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Processor is what uname -m says.
+	Processor string
+	// EnterRoot goes into a system tree for good, as chroot(2) does.
+	EnterRoot func(root string) error
+	// Machine holds the effects that transactions need.
+	Machine *flow.Machine
+}
+
+// Main runs one command line, the program's name first, and returns the exit
+// code.
+func Main(ctx context.Context, app *App, args []string) int {
+	s := &session{App: app, name: filepath.Base(args[0]), out: bufio.NewWriterSize(app.Stdout, 64<<10)}
+	s.paint(false)
+	defer s.out.Flush()
+	switch s.name {
+	case "vercmp":
+		return s.vercmp(args[1:])
+	case "pacman-conf":
+		return s.pacmanConf(args[1:])
+	}
+	return s.run(ctx, args)
+}
+
+// Personality tells whether a program's name is one that Main answers to.
+func Personality(name string) bool {
+	switch filepath.Base(name) {
+	case "pacman", "vercmp", "pacman-conf":
+		return true
+	}
+	return false
+}
+
+// session is one run of the command line.
+type session struct {
+	*App
+	name string
+	opt  *Options
+	conf *Config
+	out  *bufio.Writer
+	tint tint
+	// mute leaves out warnings.
+	mute bool
+}
+
+// run is one command of pacman.
+func (s *session) run(ctx context.Context, args []string) int {
+	opt, ok := s.parseOptions(args)
+	if !ok {
+		return 1
+	}
+	s.opt = opt
+	switch {
+	case opt.Help:
+		s.usage()
+		return 0
+	case opt.Version:
+		s.version()
+		return 0
+	}
+	if s.Machine.Geteuid() != 0 && opt.needsRoot() {
+		s.errorf("you cannot perform this operation unless you are root.")
+		return 1
+	}
+	if !s.targetsFromStdin() {
+		return 1
+	}
+	if opt.SysRoot != "" {
+		if err := s.EnterRoot(opt.SysRoot); err != nil {
+			s.errorf("chroot to '%s' failed: (%s)", opt.SysRoot, reason(err))
+			return 1
+		}
+	}
+	if code := s.loadConfig(); code != 0 {
+		return code
+	}
+	// What only prints its targets says nothing but errors.
+	s.mute = opt.Print && opt.Clean == 0
+	if opt.Verbose > 0 {
+		s.showSettings()
+	}
+	if opt.needsRoot() {
+		s.logCommand(args)
+	}
+	return s.operation(ctx)
+}
+
+func (s *session) operation(ctx context.Context) int {
+	switch s.opt.Op {
+	case OpNone:
+		s.errorf("no operation specified (use -h for help)")
+		return 1
+	case OpDeptest:
+		return s.deptest()
+	}
+	s.errorf("operation not supported")
+	return 1
+}

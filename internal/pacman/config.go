@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/conf"
+	"github.com/rastos/rastos/alpm/fetch"
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/trans"
+)
+
+// Config is what holds for this command: the options over pacman.conf. Paths
+// of directories end in "/".
+type Config struct {
+	conf.Config
+	File  string // pacman.conf
+	Local *localdb.DB
+}
+
+// failedSetup is pacman's exit code where its library could not be set up.
+const failedSetup = 255
+
+// loadConfig reads pacman.conf below the options and opens the local
+// database. It returns an exit code, 0 if all is well.
+func (s *session) loadConfig() int {
+	c := &Config{File: s.opt.Config}
+	if c.File == "" {
+		c.File = conf.DefaultFile
+	}
+	read, err := conf.Read(conf.OS{}, c.File, s.base())
+	for _, w := range read.Warnings {
+		s.warnf("%s", w)
+	}
+	if err != nil {
+		s.confError(err)
+		return 1
+	}
+	s.conf, c.Config = c, *read
+	if err := c.Complete(); err != nil {
+		s.confError(err)
+		return failedSetup
+	}
+	if s.opt.Color == "" && c.Color {
+		s.paint(s.StdoutIsTerminal)
+	}
+	if !s.openRoot() {
+		return failedSetup
+	}
+	s.registerRepos()
+	return 0
+}
+
+// base is what the command line settles before pacman.conf is read.
+func (s *session) base() conf.Base {
+	o, b := s.opt, conf.Base{Machine: s.Processor}
+	b.RootDir, b.DBPath, b.GPGDir, b.LogFile = o.Root, o.DBPath, o.GPGDir, o.LogFile
+	b.CacheDirs, b.HookDirs = slices.Clone(o.CacheDirs), slices.Clone(o.HookDirs)
+	b.IgnorePkg, b.IgnoreGroup = slices.Clone(o.Ignore), slices.Clone(o.IgnoreGroup)
+	b.DisableDownloadTimeout, b.NoProgressBar = o.DisableTimeout, o.NoProgress || !s.StdoutIsTerminal
+	for _, arch := range o.Arch {
+		b.AddArchitecture(arch, b.Machine)
+	}
+	return b
+}
+
+func (s *session) confError(err error) {
+	var e *conf.Error
+	if !errors.As(err, &e) {
+		s.errorf("%v", err)
+		return
+	}
+	for _, p := range e.Problems {
+		s.errorf("%s", p)
+	}
+}
+
+// openRoot makes sure that root and database are there, and opens the latter.
+func (s *session) openRoot() bool {
+	c := s.conf
+	fail := func(why string) bool {
+		s.errorf("failed to initialize alpm library:\n(root: %s, dbpath: %s)\n%s", c.RootDir, c.DBPath, why)
+		return false
+	}
+	root, err1 := realDir(c.RootDir)
+	db, err2 := realDir(c.DBPath)
+	if err1 != nil || err2 != nil {
+		return fail("could not find or read directory")
+	}
+	var err error
+	if c.Local, err = localdb.OpenWith(filepath.Join(db, "local"), localdb.Options{}); err != nil {
+		if errors.Is(err, localdb.ErrVersion) {
+			fail("database is incorrect version")
+			s.stderr("try running pacman-db-upgrade\n")
+			return false
+		}
+		return fail(err.Error())
+	}
+	c.RootDir, c.DBPath, c.GPGDir = slashed(root), slashed(db), slashed(c.GPGDir)
+	for _, dirs := range [][]string{c.CacheDirs, c.HookDirs} {
+		for i, dir := range dirs {
+			dirs[i] = slashed(dir)
+		}
+	}
+	return true
+}
+
+// realDir resolves the path of a directory.
+func realDir(dir string) (string, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(real)
+	if err == nil && !info.IsDir() {
+		err = fs.ErrInvalid
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(real)
+}
+
+func slashed(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }
+
+// registerRepos leaves out the repositories that cannot be registered.
+func (s *session) registerRepos() {
+	seen := map[string]bool{"local": true}
+	s.conf.Repos = slices.DeleteFunc(s.conf.Repos, func(r conf.Repo) bool {
+		why := ""
+		switch {
+		case r.Name == "" || strings.Contains(r.Name, "/"):
+			why = "wrong or NULL argument passed"
+		case seen[r.Name]:
+			why = "database already registered"
+		}
+		seen[r.Name] = true
+		if why != "" {
+			s.errorf("could not register '%s' database (%s)", r.Name, why)
+		}
+		return why != ""
+	})
+}
+
+// systemHooks is where packages put their hooks, below the root.
+const systemHooks = "usr/share/libalpm/hooks/"
+
+// env is the world that transactions happen in.
+func (s *session) env() (trans.Env, error) {
+	c, m := s.conf, s.Machine
+	env := trans.Env{
+		Root: c.RootDir, DBPath: c.DBPath, CacheDir: c.CacheDirs[0],
+		FileSigLevel: c.LocalFile.Level,
+		Chroot:       m.Chroot,
+		Fetcher:      &fetch.Fetcher{Parallel: max(1, c.ParallelDownload)},
+		HookDirs:     append([]string{c.RootDir + systemHooks}, c.HookDirs...),
+		IgnorePkg:    c.IgnorePkg, IgnoreGroup: c.IgnoreGroup, HoldPkg: c.HoldPkg,
+		NoUpgrade: c.NoUpgrade, NoExtract: c.NoExtract,
+		Clock: s.Now, Durable: true,
+	}
+	if c.CheckSpace {
+		env.Space = m.Space
+	}
+	if len(c.Architectures) > 0 {
+		env.Arch = c.Architectures[0]
+	}
+	for _, r := range c.Repos {
+		env.Repos = append(env.Repos, trans.Repo{
+			Name: r.Name, Servers: r.Servers, SigLevel: r.SigLevel, Usage: solveUsage(r.Usage),
+		})
+	}
+	var err error
+	env.Keyring, err = s.keyring()
+	return env, err
+}
+
+// keyring loads the keys of GPGDir if a signature may have to be checked. A
+// keyring that is not there is none: then every signature is refused.
+func (s *session) keyring() (*keyring.Ring, error) {
+	levels := []keyring.SigLevel{s.conf.LocalFile.Level, s.conf.RemoteFile.Level}
+	for _, r := range s.conf.Repos {
+		levels = append(levels, r.SigLevel)
+	}
+	if !slices.ContainsFunc(levels, func(l keyring.SigLevel) bool {
+		return l.Package.Check != keyring.Never || l.Database.Check != keyring.Never
+	}) {
+		return nil, nil
+	}
+	ring, err := keyring.Load(s.conf.GPGDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the keyring %s: %w", s.conf.GPGDir, err)
+	}
+	return ring, nil
+}
+
+// solveUsage is what a repository is for, in the engine's terms.
+func solveUsage(u conf.Usage) (out solve.Usage) {
+	for from, to := range map[conf.Usage]solve.Usage{
+		conf.UseInstall: solve.UseInstall, conf.UseUpgrade: solve.UseUpgrade,
+		conf.UseSync: solve.UseSync, conf.UseSearch: solve.UseSearch,
+	} {
+		if u&from != 0 {
+			out |= to
+		}
+	}
+	return out
+}
+
+// lockFile is the lock of the database.
+func (c *Config) lockFile() string { return c.DBPath + "db.lck" }
