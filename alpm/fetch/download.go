@@ -42,6 +42,7 @@ func (d *download) run(ctx context.Context) error {
 		d.f.emit(d.event(Finished))
 		return nil
 	}
+	d.f.emit(d.event(Begun))
 	if err := os.MkdirAll(filepath.Dir(d.part), 0o755); err != nil {
 		return d.fatal(err)
 	}
@@ -87,6 +88,9 @@ func (d *download) cached() bool {
 // tryMirrors asks the mirrors in order. A mirror that broke off in the middle
 // is asked again after the others.
 func (d *download) tryMirrors(ctx context.Context) error {
+	if done, err := d.tryCaches(ctx); done || err != nil {
+		return err
+	}
 	failed := &Error{Path: d.res.Path, Attempts: make([]Attempt, len(d.req.URLs))}
 	for round := range maxRounds {
 		again := false
@@ -94,15 +98,14 @@ func (d *download) tryMirrors(ctx context.Context) error {
 			if round > 0 && !errors.Is(failed.Attempts[i].Err, errTruncated) {
 				continue
 			}
-			err := d.attempt(ctx, raw)
-			switch {
-			case err == nil:
+			err := d.attempt(ctx, raw, d.req.Optional)
+			if err == nil {
 				return nil
-			case ctx.Err() != nil:
-				return fmt.Errorf("download %s: %w", filepath.Base(d.res.Path), context.Cause(ctx))
-			case isLocal(err):
-				return fmt.Errorf("download %s: %w", filepath.Base(d.res.Path), err)
-			case d.req.Optional && errors.Is(err, errMissing):
+			}
+			if stop := d.hopeless(ctx, err); stop != nil {
+				return stop
+			}
+			if d.req.Optional && errors.Is(err, errMissing) {
 				d.res.Status, d.res.URL = Missing, raw
 				return nil
 			}
@@ -110,7 +113,7 @@ func (d *download) tryMirrors(ctx context.Context) error {
 				failed.Attempts[i] = Attempt{URL: redact(raw), Err: err}
 			}
 			again = again || errors.Is(err, errTruncated)
-			d.f.emit(Event{Kind: Retry, Name: filepath.Base(d.res.Path), URL: redact(raw), Err: err})
+			d.f.emit(Event{Kind: Retry, Name: d.name(), URL: redact(raw), Err: err})
 		}
 		if !again {
 			break
@@ -119,8 +122,41 @@ func (d *download) tryMirrors(ctx context.Context) error {
 	return failed
 }
 
-// attempt asks one mirror and keeps the book on its host.
-func (d *download) attempt(ctx context.Context, raw string) error {
+// tryCaches asks the cache servers. One that has not got the file is nothing
+// to speak of.
+func (d *download) tryCaches(ctx context.Context) (done bool, err error) {
+	for _, raw := range d.req.CacheURLs {
+		err := d.attempt(ctx, raw, true)
+		if err == nil {
+			return true, nil
+		}
+		if err := d.hopeless(ctx, err); err != nil {
+			return false, err
+		}
+		if !errors.Is(err, errMissing) && !errors.Is(err, errBanned) {
+			d.f.emit(Event{Kind: Retry, Name: d.name(), URL: redact(raw), Err: err})
+		}
+	}
+	return false, nil
+}
+
+// hopeless returns the error with which no other server need be asked.
+func (d *download) hopeless(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("download %s: %w", filepath.Base(d.res.Path), context.Cause(ctx))
+	case isLocal(err):
+		return fmt.Errorf("download %s: %w", filepath.Base(d.res.Path), err)
+	}
+	return nil
+}
+
+// attempt asks one server and keeps the book on its host; mayLack says that
+// nothing is wrong with one that has not got the file.
+func (d *download) attempt(ctx context.Context, raw string, mayLack bool) error {
+	if d.f.Program != nil {
+		return d.fromProgram(ctx, raw)
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return fmt.Errorf("not a URL: %w", err)
@@ -135,13 +171,17 @@ func (d *download) attempt(ctx context.Context, raw string) error {
 		return errBanned
 	}
 	err = d.fromHTTP(ctx, raw)
+	banned := false
 	switch {
 	case err == nil, ctx.Err() != nil, isLocal(err):
-	case d.req.Optional && errors.Is(err, errMissing): // nothing is wrong with this host
+	case mayLack && errors.Is(err, errMissing):
 	case isDNS(err):
-		d.f.hosts.hard(u.Host)
+		banned = d.f.hosts.hard(u.Host)
 	default:
-		d.f.hosts.soft(u.Host)
+		banned = d.f.hosts.soft(u.Host)
+	}
+	if banned {
+		defer d.f.emit(Event{Kind: Banned, Name: d.name(), URL: u.Redacted(), Err: err})
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,24 @@ import (
 // errMissing is the cause of an Attempt that failed because the server does
 // not have the file.
 var errMissing = errors.New("the server does not have it (404)")
+
+// A StatusError is an HTTP answer other than the file.
+type StatusError struct {
+	Code   int    // 404
+	Status string // "404 Not Found"
+}
+
+func (e *StatusError) Error() string {
+	if e.Is(errMissing) {
+		return errMissing.Error()
+	}
+	return "the server answered " + e.Status
+}
+
+// Is makes the answers that say that there is no such file one.
+func (e *StatusError) Is(target error) bool {
+	return target == errMissing && (e.Code == http.StatusNotFound || e.Code == http.StatusGone)
+}
 
 // errBanned is the cause of an Attempt that was not made.
 var errBanned = errors.New("skipped, it failed too often in this run")

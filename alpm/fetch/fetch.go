@@ -16,8 +16,12 @@
 // Get, from the same URL and under If-Range, so that two different files are
 // never glued. Dest appears by rename, whole and checked, or not at all.
 //
-// Not implemented: ftp and rsync, XferCommand, CacheServer, several
-// connections for one file, signatures (package keyring has those).
+// Another program can do the transfers (XferCommand); what it brings is
+// checked like everything else. Cache servers are asked before the mirrors,
+// and that one lacks a file is not held against it.
+//
+// Not implemented: ftp and rsync (but by another program), several connections
+// for one file, signatures (package keyring has those).
 //
 // The rules of pacman that this follows are libalpm's (dload.c) and
 // pacman.conf(5); the protocol is RFC 9110 (ranges and conditions).
@@ -50,6 +54,8 @@ const (
 
 // A Request names one file to have at Dest.
 type Request struct {
+	// CacheURLs are asked before the mirrors and need not have the file.
+	CacheURLs []string
 	// URLs are the mirrors of the file, the best one first.
 	URLs []string
 	// Dest is where the file goes; a relative path is below Fetcher.Dir.
@@ -65,7 +71,13 @@ type Request struct {
 	IfModifiedSince bool
 	// Optional makes a file that no mirror has (404) no error.
 	Optional bool
+	// TakeName lets the server name the file (Content-Disposition, else the
+	// address that it sent us on to): it then goes beside Dest under that name.
+	TakeName bool
 }
+
+// partSuffix marks what is not complete yet.
+const partSuffix = ".part"
 
 // Status says how a request ended.
 type Status int
@@ -84,7 +96,7 @@ func (s Status) String() string {
 
 // A Result tells what became of the request at the same index.
 type Result struct {
-	Path   string // Dest as an absolute or Dir-joined path
+	Path   string // Dest as an absolute or Dir-joined path; with TakeName, where the file is
 	Status Status
 	URL    string // the mirror that answered; what belongs to the file (its signature) is best asked of the same one
 	SHA256 string // hexadecimal; empty if Unchanged or Missing
@@ -98,9 +110,10 @@ type Fetcher struct {
 	Client    *http.Client  // nil: a client with http.DefaultTransport
 	Dir       string        // base of relative Dests
 	Parallel  int           // files at a time; 0: 5
-	Stall     time.Duration // a server silent for so long is given up; 0: 20 s
+	Stall     time.Duration // a server silent for so long is given up; 0: 20 s; negative: never
 	UserAgent string        // empty: "rastos"
 	Events    func(Event)   // called by one goroutine at a time; may be nil
+	Program   *Program      // does the transfers; nil: this package
 
 	eventMu    sync.Mutex
 	hosts      hostTable
@@ -140,7 +153,7 @@ func (f *Fetcher) Fetch(ctx context.Context, reqs []Request) ([]Result, error) {
 			if gctx.Err() != nil {
 				return nil
 			}
-			d := &download{f: f, req: reqs[i], res: &results[i], part: results[i].Path + ".part"}
+			d := &download{f: f, req: reqs[i], res: &results[i], part: results[i].Path + partSuffix}
 			errs[i] = d.run(gctx)
 			var full *SpaceError
 			if errors.As(errs[i], &full) {
@@ -200,7 +213,7 @@ func (f *Fetcher) parallel() int {
 }
 
 func (f *Fetcher) stall() time.Duration {
-	if f.Stall > 0 {
+	if f.Stall != 0 {
 		return f.Stall
 	}
 	return defaultStall

@@ -21,16 +21,19 @@ func (t *hostTable) banned(host string) bool {
 }
 
 // soft counts a failure that may pass: a timeout, a status, a truncated body.
-func (t *hostTable) soft(host string) { t.add(host, 1) }
+// It reports whether that was one too many.
+func (t *hostTable) soft(host string) (banned bool) { return t.add(host, 1) }
 
 // hard bans a host at once.
-func (t *hostTable) hard(host string) { t.add(host, maxSoftErrors) }
+func (t *hostTable) hard(host string) (banned bool) { return t.add(host, maxSoftErrors) }
 
-func (t *hostTable) add(host string, n int) {
+func (t *hostTable) add(host string, n int) (banned bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.errors == nil {
 		t.errors = make(map[string]int)
 	}
+	before := t.errors[host]
 	t.errors[host] += n
+	return before < maxSoftErrors && before+n >= maxSoftErrors
 }

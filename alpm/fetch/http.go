@@ -69,6 +69,7 @@ func (d *download) transfer(ctx context.Context, raw string) error {
 	}
 	resumed = s.size > 0
 	d.partURL, d.validator = raw, validator(resp)
+	d.takeName(resp)
 	if err := d.receive(resp, s, watch); err != nil {
 		return d.broken(s, watch.explain(ctx, err))
 	}
@@ -121,10 +122,8 @@ func (d *download) judge(resp *http.Response, s *spool) (done bool, err error) {
 		return true, nil
 	case http.StatusRequestedRangeNotSatisfiable:
 		return false, errRestart
-	case http.StatusNotFound, http.StatusGone:
-		return false, errMissing
 	default:
-		return false, fmt.Errorf("the server answered %s", resp.Status)
+		return false, &StatusError{resp.StatusCode, resp.Status}
 	}
 	if resp.ContentLength < 0 {
 		return false, nil

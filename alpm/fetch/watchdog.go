@@ -19,15 +19,24 @@ type watchdog struct {
 
 func newWatchdog(parent context.Context, limit time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(parent)
-	timer := time.AfterFunc(limit, func() { cancel(errStalled) })
-	return ctx, &watchdog{timer: timer, limit: limit, cancel: cancel}
+	w := &watchdog{limit: limit, cancel: cancel}
+	if limit > 0 {
+		w.timer = time.AfterFunc(limit, func() { cancel(errStalled) })
+	}
+	return ctx, w
 }
 
 // feed says that something came.
-func (w *watchdog) feed() { w.timer.Reset(w.limit) }
+func (w *watchdog) feed() {
+	if w.timer != nil {
+		w.timer.Reset(w.limit)
+	}
+}
 
 func (w *watchdog) stop() {
-	w.timer.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	w.cancel(nil)
 }
 
