@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rastos/rastos/alpm/fetch"
@@ -27,22 +29,60 @@ func Download(ctx context.Context, env Env, plan *Plan, events Events) error {
 	if err != nil {
 		return err
 	}
-	if len(lacks) == 0 {
-		return nil
+	if len(lacks) > 0 {
+		err = d.retrieve(ctx, lacks)
 	}
-	if err := os.MkdirAll(env.CacheDir, 0o755); err != nil {
-		return fmt.Errorf("download: %w", err)
-	}
-	if err := d.fetch(ctx, lacks); err != nil {
+	if err != nil {
 		return err
 	}
+	for _, check := range []string{CheckKeyring, CheckIntegrity} {
+		d.tell(Event{Kind: EventCheck, Name: check, Total: int64(len(plan.Install))})
+	}
 	return d.verifyFetched(ctx, lacks)
+}
+
+// retrieve downloads what is lacking.
+func (d *downloader) retrieve(ctx context.Context, lacks []*lack) error {
+	if err := os.MkdirAll(d.env.CacheDir, 0o755); err != nil {
+		return fmt.Errorf("download: %w", err)
+	}
+	var files, bytes int64
+	for _, l := range lacks {
+		if l.archive {
+			files, bytes = files+1, bytes+missingBytes(d.env, l.step)
+		}
+	}
+	if err := d.room(bytes); err != nil {
+		return err
+	}
+	if files > 0 {
+		d.tell(Event{Kind: EventRetrieve, Done: files, Total: bytes})
+		defer d.tell(Event{Kind: EventRetrieve, Done: files, Total: bytes, Finished: true})
+	}
+	return d.fetch(ctx, lacks)
+}
+
+// room makes sure that the cache can take so many bytes.
+func (d *downloader) room(bytes int64) error {
+	if d.env.Space == nil {
+		return nil
+	}
+	at, err := d.env.Space.FileSystem(d.env.CacheDir)
+	if err != nil {
+		return fmt.Errorf("ask for the space at %s: %w", d.env.CacheDir, err)
+	}
+	if need := bytes + min(at.Total/spaceFraction, maxCushion); bytes > 0 && need > at.Free {
+		return &SpaceError{Path: d.env.CacheDir, Needed: need, Free: at.Free}
+	}
+	return nil
 }
 
 type downloader struct {
 	env  *Env
 	plan *Plan
 	tell Events
+
+	asking sync.Mutex // one question at a time
 }
 
 // lack is what a step needs from a mirror.
@@ -111,7 +151,7 @@ func (d *downloader) verified(st *Step, done int64, total int) {
 // cannot help.
 func (d *downloader) wanted(st *Step, err error) *lack {
 	r := d.env.repo(st.Repo)
-	if st.File != "" || r == nil || len(r.Servers) == 0 {
+	if st.File != "" || r == nil || len(r.Servers) == 0 || d.condemned(err) {
 		return nil
 	}
 	level := r.SigLevel.Package
@@ -121,10 +161,35 @@ func (d *downloader) wanted(st *Step, err error) *lack {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrChecksum):
 		return &lack{step: st, archive: true, signature: detached}
 	case errors.As(err, &sigErr) && detached:
-		// Without a checksum nothing tells which of the two is wrong.
-		return &lack{step: st, archive: st.Package.SHA256 == "", signature: true}
+		// Without a checksum nothing tells which of the two is wrong. In another
+		// cache nothing is put beside what is there.
+		elsewhere := filepath.Dir(archivePath(d.env, st)) != filepath.Clean(d.env.CacheDir)
+		return &lack{step: st, archive: st.Package.SHA256 == "" || elsewhere, signature: true}
 	}
 	return nil
+}
+
+// condemned asks, if there is somebody to ask, whether a wrong archive is to
+// be removed. Then nothing is fetched in its place.
+func (d *downloader) condemned(err error) bool {
+	var wrong *VerifyError
+	if d.env.Corrupt == nil || !errors.As(err, &wrong) || !isCorrupt(wrong) {
+		return false
+	}
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	if d.env.Corrupt(wrong) {
+		_ = os.Remove(wrong.Path)
+		_ = os.Remove(wrong.Path + ".sig")
+	}
+	return true
+}
+
+// isCorrupt tells an archive that is wrong from one whose signature is not
+// there yet.
+func isCorrupt(wrong *VerifyError) bool {
+	var sig *keyring.Error
+	return !errors.As(wrong.Err, &sig) || sig.Reason != keyring.Missing
 }
 
 func (d *downloader) fetch(ctx context.Context, lacks []*lack) error {
@@ -137,11 +202,11 @@ func (d *downloader) fetch(ctx context.Context, lacks []*lack) error {
 			continue
 		}
 		r := d.env.repo(l.step.Repo)
-		urls := d.env.urls(r, l.step.Package.Filename+".sig")
+		urls := d.env.urls(r, r.Servers, l.step.Package.Filename+".sig")
 		if l.url != "" {
-			urls = []string{l.url + ".sig"}
+			urls = []string{l.url + ".sig"} // a mirror's own, as it is for that archive
 		}
-		dest := archivePath(d.env, l.step) + ".sig"
+		dest := filepath.Join(d.env.CacheDir, l.step.Package.Filename+".sig")
 		if err := os.Remove(dest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("download: %w", err)
 		}
@@ -165,15 +230,16 @@ func (d *downloader) fetchArchives(ctx context.Context, lacks []*lack) error {
 			continue
 		}
 		p := l.step.Package
-		dest := archivePath(d.env, l.step)
+		dest := filepath.Join(d.env.CacheDir, p.Filename)
 		if p.SHA256 == "" {
 			// Only a digest lets the fetcher tell a wrong file from a right one.
 			if err := os.Remove(dest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("download: %w", err)
 			}
 		}
+		r := d.env.repo(l.step.Repo)
 		reqs = append(reqs, fetch.Request{
-			URLs: d.env.urls(d.env.repo(l.step.Repo), p.Filename), Dest: dest,
+			CacheURLs: d.env.urls(r, r.CacheServers, p.Filename), URLs: d.env.urls(r, r.Servers, p.Filename), Dest: dest,
 			SHA256: p.SHA256, Size: p.CompressedSize, Exact: p.CompressedSize > 0,
 		})
 		of = append(of, l)
@@ -191,8 +257,10 @@ func (d *downloader) fetchArchives(ctx context.Context, lacks []*lack) error {
 func (d *downloader) progress(ev fetch.Event) {
 	e := Event{Kind: EventDownload, Name: ev.Name, Done: ev.Done, Total: ev.Total}
 	switch ev.Kind {
-	case fetch.Retry:
-		e.Kind, e.Text = EventWarning, fmt.Sprintf("mirror %s: %v", ev.URL, ev.Err)
+	case fetch.Begun:
+		e.Text = TextBegun
+	case fetch.Retry, fetch.Banned:
+		e = mirrorEvent(ev)
 	case fetch.Finished:
 		e.Finished, e.Text = true, ev.Status.String()
 		e.Done, e.Total = max(e.Done, e.Total), max(e.Done, e.Total)

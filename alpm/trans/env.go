@@ -30,7 +30,7 @@
 // before what is obsolete goes, the lock tells who holds it and dies with its
 // holder, and a plan that no longer fits the root is refused.
 //
-// Not implemented: delta packages, XferCommand, installing from a URL.
+// Not implemented: delta packages.
 //
 // The behaviour followed is that of pacman(8), pacman.conf(5) and alpm-hooks(5).
 package trans
@@ -67,8 +67,11 @@ type Space interface {
 
 // Repo is one repository; their order is their priority.
 type Repo struct {
-	Name     string
-	Servers  []string // with $repo and $arch
+	Name    string
+	Servers []string // with $repo and $arch
+	// CacheServers are asked for packages before the Servers, never for
+	// databases; they need not have everything.
+	CacheServers []string
 	SigLevel keyring.SigLevel
 	Usage    solve.Usage // zero: everything
 	// DB is the database if it is in memory already. Otherwise Prepare reads
@@ -83,14 +86,22 @@ type Env struct {
 	// SyncDir holds the databases of the repositories; empty: DBPath/sync. A
 	// tree that is being built shares those of the machine.
 	SyncDir string
-	// CacheDir is where archives are kept.
+	// CacheDir is where archives are kept, Caches are more places to look for
+	// them.
 	CacheDir string
+	Caches   []string
 	Repos    []Repo
 	Keyring  *keyring.Ring
-	// FileSigLevel is what archives given as files must fulfil.
-	FileSigLevel keyring.SigLevel
+	// FileSigLevel is what archives given as files must fulfil, RemoteSigLevel
+	// those that were given as URLs.
+	FileSigLevel, RemoteSigLevel keyring.SigLevel
 	// Chroot runs scriptlets, hooks and ldconfig; nil: none of them run.
 	Chroot Chroot
+	// Corrupt decides whether an archive in the cache that proves wrong is
+	// removed; the transaction ends then. nil: what is wrong is fetched again.
+	Corrupt func(*VerifyError) bool
+	// Held is a lock that the caller has; nil: each call takes its own.
+	Held *Lock
 	// Networked runs hooks that ask for the network; nil: without it.
 	Networked Chroot
 	// Fetcher gives the settings of downloads (client, parallelism, stall
@@ -102,6 +113,7 @@ type Env struct {
 	IgnorePkg, IgnoreGroup, NoUpgrade, NoExtract, HoldPkg []string
 
 	Arch    string           // "any" is always allowed; empty: all are
+	Archs   []string         // others that are allowed beside Arch
 	Clock   func() time.Time // nil: time.Now
 	Space   Space            // nil: the room is not checked
 	Workers int              // archives at a time; 0: the cores, at most 2
@@ -149,8 +161,8 @@ func (e *Env) syncDir() string {
 type Request struct {
 	// Targets are names, "repo/name", "name=1", "name>=1", provides, groups.
 	Targets []string
-	// Files are archives to install.
-	Files []string
+	// Files are archives to install, Remote those that FetchURLs brought.
+	Files, Remote []string
 	// Remove names installed packages or groups of them.
 	Remove []string
 

@@ -8,9 +8,12 @@ type EventKind string
 // The events, about in the order of a run.
 const (
 	EventSync      EventKind = "sync"      // database Name: Done of Total bytes; Text is the outcome at its end
+	EventRetrieve  EventKind = "retrieve"  // Done files of Total bytes are to be downloaded; Finished: they are, or not
 	EventDownload  EventKind = "download"  // file Name: Done of Total bytes
 	EventVerify    EventKind = "verify"    // archive number Done of Total, Name
-	EventCheck     EventKind = "check"     // Name: "space", "files"
+	EventCheck     EventKind = "check"     // Name: one of the checks, of Total packages
+	EventStart     EventKind = "start"     // from here on the root changes
+	EventDone      EventKind = "done"      // all packages are in their place; hooks may follow
 	EventHook      EventKind = "hook"      // hook number Done of Total starts; Text describes it
 	EventRemove    EventKind = "remove"    // package number Done of Total is removed
 	EventInstall   EventKind = "install"   // package number Done of Total is installed (new or again)
@@ -23,6 +26,27 @@ const (
 	EventWarning   EventKind = "warning"
 )
 
+// The checks, in their order.
+const (
+	CheckKeyring   = "keyring"
+	CheckIntegrity = "integrity"
+	CheckLoad      = "load"
+	CheckFiles     = "files"
+	CheckSpace     = "space"
+)
+
+// TextBegun is the Text of the first event about a database or file that is
+// not here yet.
+const TextBegun = "begun"
+
+// What a warning is about, where a receiver may want to word it otherwise.
+const (
+	AboutMirror   = "mirror"    // Args: host; Err says how it failed for the file Name
+	AboutBanned   = "banned"    // Args: host, which is left alone from now on
+	AboutDirMode  = "dir-mode"  // Path; Args: the mode that it has, the package's
+	AboutDirOwner = "dir-owner" // Path; Args: uid and gid that it has, the package's
+)
+
 // Event is one thing that happened. Events come one at a time, and a slow
 // receiver slows the work down.
 type Event struct {
@@ -32,6 +56,9 @@ type Event struct {
 	Text  string    `json:"text,omitempty"`
 	Done  int64     `json:"done,omitempty"`
 	Total int64     `json:"total,omitempty"`
+	About string   `json:"about,omitempty"`
+	Args  []string `json:"args,omitempty"`
+	Err   error    `json:"-"`
 	// Finished: nothing more comes for this Kind and Name.
 	Finished bool `json:"finished,omitempty"`
 }

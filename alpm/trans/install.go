@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -93,12 +94,14 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		r.tell(e)
 	}
 	for _, d := range res.DirModes {
-		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, Text: fmt.Sprintf(
-			"the directory keeps its mode %03o; the package has %03o", d.Have, d.Want)})
+		have, want := fmt.Sprintf("%o", d.Have), fmt.Sprintf("%o", d.Want)
+		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, About: AboutDirMode, Args: []string{have, want},
+			Text: fmt.Sprintf("the directory keeps its mode %s; the package has %s", have, want)})
 	}
 	for _, d := range res.DirOwners {
-		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, Text: fmt.Sprintf(
-			"the directory keeps its owner %d:%d; the package has %d:%d", d.HaveUID, d.HaveGID, d.WantUID, d.WantGID)})
+		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, About: AboutDirOwner,
+			Args: []string{strconv.Itoa(d.HaveUID), strconv.Itoa(d.HaveGID), strconv.Itoa(d.WantUID), strconv.Itoa(d.WantGID)},
+			Text: fmt.Sprintf("the directory keeps its owner %d:%d; the package has %d:%d", d.HaveUID, d.HaveGID, d.WantUID, d.WantGID)})
 	}
 	for _, w := range res.Warnings {
 		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Text: w})

@@ -27,12 +27,39 @@ const lockName = "db.lck"
 type dbLock struct {
 	path  string
 	flock *flock.Flock
+	lent  bool // the caller's: not ours to release
+}
+
+// A Lock is the database's lock, held over several calls: from before the
+// questions of a transaction to its end.
+type Lock struct{ lock *dbLock }
+
+// Acquire takes the lock of the Env's database, or returns a *LockError. It is
+// passed on as Env.Held.
+func Acquire(env Env, events Events) (*Lock, error) {
+	env.Held = nil
+	lock, err := acquire(&env, serial(events))
+	if err != nil {
+		return nil, err
+	}
+	return &Lock{lock}, nil
+}
+
+// Release gives the lock back. A second time does nothing.
+func (l *Lock) Release() {
+	if l.lock != nil {
+		l.lock.release()
+	}
+	l.lock = nil
 }
 
 // lockTries bounds the races with others that release or take over.
 const lockTries = 10
 
 func acquire(env *Env, events Events) (*dbLock, error) {
+	if env.Held != nil {
+		return &dbLock{lent: true}, nil
+	}
 	if err := os.MkdirAll(env.DBPath, 0o755); err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
@@ -84,7 +111,7 @@ func create(path string) (*dbLock, error) {
 		_ = fl.Close()
 		return nil, err
 	}
-	return &dbLock{path, fl}, nil
+	return &dbLock{path: path, flock: fl}, nil
 }
 
 // takeOver takes the lock of one of ours that died. It returns nil and no
@@ -122,7 +149,7 @@ func takeOver(path string, events Events) (*dbLock, error) {
 	if events != nil {
 		events(Event{Kind: EventWarning, Path: path, Text: fmt.Sprintf("a transaction was interrupted (pid %d); its lock is taken over", pid)})
 	}
-	return &dbLock{path, fl}, nil
+	return &dbLock{path: path, flock: fl}, nil
 }
 
 func programName(pid int) string {
@@ -136,6 +163,9 @@ func programName(pid int) string {
 // release removes the file first: whoever waits for the flock then finds that
 // what it locked is no longer the lock.
 func (l *dbLock) release() {
+	if l.lent {
+		return
+	}
 	_ = os.Remove(l.path)
 	_ = l.flock.Close()
 }

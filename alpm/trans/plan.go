@@ -24,7 +24,8 @@ type Plan struct {
 type Step struct {
 	Package *desc.Package `json:"package"`
 	Repo    string        `json:"repo,omitempty"`
-	File    string        `json:"file,omitempty"` // the archive, where it was given as one
+	File    string        `json:"file,omitempty"`   // the archive, where it was given as one
+	Remote  bool          `json:"remote,omitempty"` // File was given as a URL
 	Old     *desc.Package `json:"old,omitempty"`
 	Reason  desc.Reason   `json:"reason"`
 	// Target is the request that named it; empty for a dependency.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
-	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/solve"
 )
 
@@ -27,18 +26,18 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 		HoldPkg: env.HoldPkg, Assume: req.Assume,
 	}
 	if env.Arch != "" {
-		u.Arch = []string{env.Arch}
+		u.Arch = append([]string{env.Arch}, env.Archs...)
 	}
-	if len(req.Targets) > 0 || len(req.Files) > 0 || req.SysUpgrade {
+	if len(req.Targets)+len(req.Files)+len(req.Remote) > 0 || req.SysUpgrade {
 		if u.Repos, err = openRepos(ctx, &env); err != nil {
 			return nil, err
 		}
 	}
-	files, infos, err := loadFiles(req.Files)
+	files, err := loadFiles(ctx, &env, req)
 	if err != nil {
 		return nil, err
 	}
-	sol, err := solve.Solve(u, solveRequest(req, infos))
+	sol, err := solve.Solve(u, solveRequest(req, files.infos))
 	if err != nil {
 		return nil, err
 	}
@@ -56,33 +55,14 @@ func solveRequest(req Request, infos []*desc.Package) solve.Request {
 	}
 }
 
-// loadFiles reads the packages given as archives.
-func loadFiles(paths []string) (map[*desc.Package]string, []*desc.Package, error) {
-	files := make(map[*desc.Package]string, len(paths))
-	var infos []*desc.Package
-	for _, path := range paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		info, err := pkgfile.LoadInfo(abs)
-		if err != nil {
-			return nil, nil, err
-		}
-		info.Files = nil // Run reads them again; a plan is to stay small
-		files[info] = abs
-		infos = append(infos, info)
-	}
-	return files, infos, nil
-}
-
-func newPlan(env *Env, opt Options, sol *solve.Solution, files map[*desc.Package]string) *Plan {
-	p := &Plan{Notes: sol.Notes, Options: opt}
+func newPlan(env *Env, opt Options, sol *solve.Solution, files *files) *Plan {
+	p := &Plan{Notes: sol.Notes, Options: opt, proven: files.proven}
 	for _, in := range sol.Install {
 		st := Step{
-			Package: in.Package, Repo: in.Repo, File: files[in.Package], Old: in.Old, Reason: in.Reason,
+			Package: in.Package, Repo: in.Repo, File: files.path[in.Package], Old: in.Old, Reason: in.Reason,
 			Target: in.Target, RequiredBy: in.RequiredBy, Replaces: in.Replaces,
 		}
+		st.Remote = files.remote[in.Package]
 		if st.File == "" {
 			st.Download = missingBytes(env, &st)
 		}
@@ -105,18 +85,38 @@ func missingBytes(env *Env, st *Step) int64 {
 	case err == nil:
 		return size
 	}
-	if part, err := os.Stat(archivePath(env, st) + ".part"); err == nil {
+	if part, err := os.Stat(filepath.Join(env.CacheDir, st.Package.Filename+".part")); err == nil {
 		return max(0, size-part.Size())
 	}
 	return size
 }
 
-// archivePath is where the archive of a step is.
+// archivePath is where the archive of a step is, or is to come.
 func archivePath(env *Env, st *Step) string {
 	if st.File != "" {
 		return st.File
 	}
-	return filepath.Join(env.CacheDir, st.Package.Filename)
+	return env.cached(st.Package.Filename)
+}
+
+// cached is where a file is in the caches; one that is in none belongs into
+// CacheDir.
+func (e *Env) cached(name string) string {
+	path := filepath.Join(e.CacheDir, name)
+	if len(e.Caches) == 0 || isRegular(path) {
+		return path
+	}
+	for _, dir := range e.Caches {
+		if other := filepath.Join(dir, name); isRegular(other) {
+			return other
+		}
+	}
+	return path
+}
+
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // openLocal opens the database of installed packages. DBPath/local may be a

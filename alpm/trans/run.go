@@ -37,13 +37,25 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 	}
 	defer func() { end(err) }()
 	for _, stage := range []func(context.Context) error{
-		r.preHooks, r.removeAll, r.installAll, r.settle, r.ldconfig, r.postHooks,
+		r.preHooks, r.start, r.removeAll, r.installAll, r.settle, r.ldconfig, r.finish, r.postHooks,
 	} {
 		if err := stage(ctx); err != nil {
 			_ = r.settle(ctx) // the packages that are in are to be whole
 			return err
 		}
 	}
+	return nil
+}
+
+// start tells that nothing was changed until here.
+func (r *runner) start(context.Context) error {
+	r.tell(Event{Kind: EventStart})
+	return nil
+}
+
+// finish tells that everything is in its place.
+func (r *runner) finish(context.Context) error {
+	r.tell(Event{Kind: EventDone})
 	return nil
 }
 
@@ -105,6 +117,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	if err := Download(ctx, *r.env, r.plan, r.tell); err != nil {
 		return err
 	}
+	r.tell(Event{Kind: EventCheck, Name: CheckLoad, Total: int64(len(r.plan.Install))})
 	if r.archives, err = readHeads(r.env, r.plan, r.decoders); err != nil {
 		return err
 	}
@@ -117,10 +130,6 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	r.change = r.hookChange()
 	if r.opt.DBOnly {
 		return nil
-	}
-	r.tell(Event{Kind: EventCheck, Name: "space"})
-	if err := checkSpace(r.env, r.archives); err != nil {
-		return err
 	}
 	return r.openRoot()
 }
@@ -137,7 +146,7 @@ func (r *runner) openRoot() (err error) {
 			r.close()
 		}
 	}()
-	r.tell(Event{Kind: EventCheck, Name: "files"})
+	r.tell(Event{Kind: EventCheck, Name: CheckFiles, Total: int64(len(r.archives))})
 	r.check = &fileCheck{
 		tree: r.tree, local: r.local, archives: r.archives, old: r.old,
 		overwrite: compilePatterns(r.opt.Overwrite),
@@ -146,6 +155,10 @@ func (r *runner) openRoot() (err error) {
 		r.check.removed = append(r.check.removed, r.local.Package(rm.Package.Name))
 	}
 	if err := r.check.run(); err != nil {
+		return err
+	}
+	r.tell(Event{Kind: EventCheck, Name: CheckSpace, Total: int64(len(r.archives))})
+	if err := checkSpace(r.env, r.archives); err != nil {
 		return err
 	}
 	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{Durable: r.env.Durable, LateTimes: true})

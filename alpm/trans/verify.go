@@ -125,6 +125,9 @@ func validation(kind string, signed, embedded bool) []string {
 }
 
 func packageLevel(env *Env, st *Step) keyring.Level {
+	if st.Remote {
+		return env.RemoteSigLevel.Package
+	}
 	if st.File != "" {
 		return env.FileSigLevel.Package
 	}

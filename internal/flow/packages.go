@@ -71,8 +71,8 @@ func download(ctx context.Context, engine PackageEngine, env trans.Env, p *trans
 	return engine.Download(ctx, env, p, events)
 }
 
-// usage is what a repository may be used for in a transaction; "sync" and
-// "search" play no part in one.
+// usage is what a repository may be used for in a transaction. Its database is
+// refreshed in any case; "search" plays no part.
 func usage(r manifest.Repository) solve.Usage {
 	var u solve.Usage
 	for _, word := range r.Usage {
@@ -84,6 +84,9 @@ func usage(r manifest.Repository) solve.Usage {
 		case "upgrade":
 			u |= solve.UseUpgrade
 		}
+	}
+	if u != 0 {
+		u |= solve.UseSync
 	}
 	return u
 }
