@@ -151,7 +151,7 @@ func TestStatusErrorTellsTheCode(t *testing.T) {
 func TestTakeName(t *testing.T) {
 	data := payload(6, 100)
 	for header, want := range map[string]string{
-		"":                                             "final-1-1-any.pkg.tar.zst",
+		"": "final-1-1-any.pkg.tar.zst",
 		`attachment; filename="named-1-1-any.pkg.tar"`: "named-1-1-any.pkg.tar",
 		`attachment; filename="../../evil"`:            "asked",
 		`attachment; filename=".hidden"`:               "asked",

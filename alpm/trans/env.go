@@ -72,8 +72,8 @@ type Repo struct {
 	// CacheServers are asked for packages before the Servers, never for
 	// databases; they need not have everything.
 	CacheServers []string
-	SigLevel keyring.SigLevel
-	Usage    solve.Usage // zero: everything
+	SigLevel     keyring.SigLevel
+	Usage        solve.Usage // zero: everything
 	// DB is the database if it is in memory already. Otherwise Prepare reads
 	// and verifies DBPath/sync/Name.db.
 	DB *syncdb.DB

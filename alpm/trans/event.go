@@ -56,9 +56,9 @@ type Event struct {
 	Text  string    `json:"text,omitempty"`
 	Done  int64     `json:"done,omitempty"`
 	Total int64     `json:"total,omitempty"`
-	About string   `json:"about,omitempty"`
-	Args  []string `json:"args,omitempty"`
-	Err   error    `json:"-"`
+	About string    `json:"about,omitempty"`
+	Args  []string  `json:"args,omitempty"`
+	Err   error     `json:"-"`
 	// Finished: nothing more comes for this Kind and Name.
 	Finished bool `json:"finished,omitempty"`
 }
