@@ -108,6 +108,7 @@ var edges = map[[2]string]string{
 	{"internal/vm", "internal/agent"}:          "the host's end of the guest's control channel",
 	{"internal/boot/esptest", "internal/boot"}: "the contract of its interface",
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
+	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",
 	{"alpm/conf", "alpm/keyring"}:              "SigLevel is a value of pacman.conf",
