@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/pacman/show"
 )
 
 // App is what the command line gets from the process that it runs in.
@@ -67,7 +68,7 @@ type session struct {
 	opt  *Options
 	conf *Config
 	out  *bufio.Writer
-	tint tint
+	tint show.Tint
 	// mute leaves out warnings.
 	mute bool
 }
@@ -121,6 +122,8 @@ func (s *session) operation(ctx context.Context) int {
 		return 1
 	case OpDeptest:
 		return s.deptest()
+	case OpQuery:
+		return s.query(ctx)
 	}
 	s.errorf("operation not supported")
 	return 1

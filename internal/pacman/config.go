@@ -196,7 +196,8 @@ func (s *session) keyring() (*keyring.Ring, error) {
 		return nil, nil
 	}
 	ring, err := keyring.Load(s.conf.GPGDir)
-	if errors.Is(err, fs.ErrNotExist) {
+	var none *keyring.Error
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &none) && none.Reason == keyring.NoKeyring {
 		return nil, nil
 	}
 	if err != nil {

@@ -6,30 +6,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"syscall"
-)
 
-// tint is pacman's colours: empty strings where there are none.
-type tint struct{ colon, title, repo, version, groups, meta, warn, err, faint, off string }
-
-const (
-	esc      = "\033["
-	bold     = esc + "0;1m"
-	boldRed  = esc + "1;31m"
-	boldBlue = esc + "1;34m"
+	"github.com/rastos/rastos/internal/pacman/show"
 )
 
 // paint turns colours on or off.
-func (s *session) paint(on bool) {
-	s.tint = tint{colon: ":: "}
-	if on {
-		s.tint = tint{
-			colon: boldBlue + "::" + bold + " ", title: bold, repo: esc + "1;35m", version: esc + "1;32m",
-			groups: boldBlue, meta: esc + "1;36m", warn: esc + "1;33m", err: boldRed, faint: esc + "38;5;243m",
-			off: esc + "0m",
+func (s *session) paint(on bool) { s.tint = show.Colours(on) }
+
+// page is where packages are drawn.
+func (s *session) page() show.Page {
+	return show.Page{Out: s.out, Columns: s.columns(), Tint: s.tint}
+}
+
+// columns is the width of the output: what COLUMNS says, or the terminal.
+// Off the terminal nothing folds.
+func (s *session) columns() int {
+	if text := s.Getenv("COLUMNS"); text != "" {
+		if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+			return n
 		}
 	}
+	switch {
+	case !s.StdoutIsTerminal:
+		return 0
+	case s.Columns() > 0:
+		return s.Columns()
+	}
+	return 80
 }
 
 // printf writes to standard output, which is flushed at the end and before
@@ -51,13 +57,13 @@ func (s *session) stderr(format string, args ...any) {
 
 // errorf writes an error as a line.
 func (s *session) errorf(format string, args ...any) {
-	s.stderr("%serror: %s%s\n", s.tint.err, s.tint.off, fmt.Sprintf(format, args...))
+	s.stderr("%serror: %s%s\n", s.tint.Err, s.tint.Off, fmt.Sprintf(format, args...))
 }
 
 // warnf writes a warning as a line.
 func (s *session) warnf(format string, args ...any) {
 	if !s.mute {
-		s.stderr("%swarning: %s%s\n", s.tint.warn, s.tint.off, fmt.Sprintf(format, args...))
+		s.stderr("%swarning: %s%s\n", s.tint.Warn, s.tint.Off, fmt.Sprintf(format, args...))
 	}
 }
 

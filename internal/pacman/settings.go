@@ -61,11 +61,9 @@ func (s *session) showSettings() {
 	s.printf("\nLock File : %s\n", c.lockFile())
 	s.printf("Log File  : %s\n", c.LogFile)
 	s.printf("GPG Dir   : %s\n", c.GPGDir)
-	list := "None"
-	if len(s.opt.Targets) > 0 {
-		list = strings.Join(s.opt.Targets, "  ")
-	}
-	s.printf("%sTargets   :%s %s\n", s.tint.title, s.tint.off, list)
+	list := s.page()
+	list.Columns = 0
+	list.List("Targets   :", s.opt.Targets)
 }
 
 // Who writes a line of the log.

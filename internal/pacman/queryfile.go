@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/internal/pacman/show"
+)
+
+// packageFile is a package that -p names.
+type packageFile struct {
+	*desc.Package
+	path      string
+	script    bool
+	changelog []byte
+	mtree     []byte
+}
+
+// loadFile reads a package file; nil, and said, if that cannot be done.
+func (q *query) loadFile(path string) *packageFile {
+	f := &packageFile{path: path}
+	var err error
+	if f.Package, err = pkgfile.LoadInfo(path); err == nil {
+		err = f.loadMeta()
+	}
+	if err != nil {
+		q.errorf("could not load package '%s': %s", path, q.loadError(path, err))
+		return nil
+	}
+	return f
+}
+
+// loadError classes what is wrong with a package file as pacman does, which
+// tells some of it beforehand.
+func (q *query) loadError(path string, err error) string {
+	var gone *fs.PathError
+	switch {
+	case errors.As(err, &gone), path == "":
+		return "could not find or read package"
+	case errors.Is(err, pkgfile.ErrNoInfo):
+		q.errorf("missing package metadata in %s", path)
+	case errors.Is(err, pkgfile.ErrFormat):
+		q.errorf("could not open file %s: %s", path, "Unrecognized archive format")
+		return "cannot open package file"
+	}
+	return "invalid or corrupted package"
+}
+
+// loadMeta reads what the archive has before its files.
+func (f *packageFile) loadMeta() error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r, err := pkgfile.NewReader(file, pkgfile.Limits{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var into *[]byte
+		switch name := strings.TrimPrefix(h.Name, "./"); {
+		case name == ".INSTALL":
+			f.script = true
+		case name == ".CHANGELOG":
+			into = &f.changelog
+		case name == ".MTREE":
+			into = &f.mtree
+		case !strings.HasPrefix(name, "."):
+			return nil
+		}
+		if into != nil {
+			if *into, err = pkgfile.ReadMeta(r, h); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// signatures says what there is to say of the signature beside a file.
+func (q *query) signatures(f *packageFile) []string {
+	sig, err := os.ReadFile(f.path + ".sig")
+	if err != nil {
+		return nil
+	}
+	ring, err := q.keyring()
+	if err == nil && ring == nil {
+		err = &keyring.Error{Reason: keyring.NoKeyring}
+	}
+	if err != nil {
+		return []string{err.Error()}
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer file.Close()
+	verdict, err := ring.Verify(file, sig, keyring.Level{Trust: keyring.TrustAll})
+	var bad *keyring.Error
+	switch {
+	case errors.As(err, &bad):
+		return []string{badSignature(bad)}
+	case err != nil:
+		return []string{err.Error()}
+	}
+	var lines []string
+	for _, v := range verdict.Signatures {
+		status := "Valid"
+		if v.KeyExpired {
+			status = "Key expired"
+		}
+		lines = append(lines, fmt.Sprintf("%s, %s trust from \"%s\"", status, v.Validity, v.User))
+	}
+	return lines
+}
+
+func badSignature(e *keyring.Error) string {
+	who := e.User
+	if who == "" {
+		who = e.Key
+	}
+	status := map[keyring.Reason]string{
+		keyring.Unknown: "Key unknown", keyring.Bad: "Invalid", keyring.Expired: "Expired",
+		keyring.Disabled: "Key disabled", keyring.Revoked: "Signature error",
+	}[e.Reason]
+	if status == "" || who == "" {
+		return e.Error()
+	}
+	return fmt.Sprintf("%s, unknown trust from \"%s\"", status, who)
+}
+
+// backups tells which backup files of a package were changed.
+func (q *query) backups(p *desc.Package) (list []show.Backup) {
+	if err := q.local.LoadFiles(p); err != nil {
+		q.errorf("%v", err)
+		return nil
+	}
+	for _, b := range p.Backup {
+		path := q.conf.RootDir + b.Path
+		list = append(list, show.Backup{Status: backupStatus(path, b.MD5), Path: path})
+	}
+	return list
+}
+
+func backupStatus(path, sum string) string {
+	now, err := fileMD5(path)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "UNREADABLE"
+	case errors.Is(err, fs.ErrNotExist):
+		return "MISSING"
+	case err != nil:
+		return "UNKNOWN"
+	case now != sum:
+		return "MODIFIED"
+	}
+	return "UNMODIFIED"
+}
+
+func fileMD5(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := md5.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

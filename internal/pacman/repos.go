@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/rastos/rastos/alpm/conf"
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/syncdb"
+	"github.com/rastos/rastos/alpm/version"
+)
+
+// The endings of databases: of packages, and of packages with their files.
+const (
+	packageDB = ".db"
+	filesDB   = ".files"
+)
+
+// repo is a repository with its database, which is empty where there is none.
+type repo struct {
+	*conf.Repo
+	DB *syncdb.DB
+	// err says why the database cannot be used.
+	err error
+}
+
+// repos are the repositories in order.
+type repos []repo
+
+// openRepos reads and verifies the databases of all repositories. Those that
+// were never downloaded are warned of.
+func (s *session) openRepos(ext string) (repos, error) {
+	ring, err := s.keyring()
+	if err != nil {
+		return nil, err
+	}
+	list := make(repos, len(s.conf.Repos))
+	var all sync.WaitGroup
+	for i := range s.conf.Repos {
+		r := &list[i]
+		r.Repo = &s.conf.Repos[i]
+		all.Go(func() { r.DB, r.err = openRepo(r.Repo, s.conf.DBPath+"sync/"+r.Name+ext, ring) })
+	}
+	all.Wait()
+	for i := range list {
+		r := &list[i]
+		if errors.Is(r.err, fs.ErrNotExist) {
+			refresh := "-Sy"
+			if ext == filesDB {
+				refresh = "-Fy"
+			}
+			s.warnf("database file for '%s' does not exist (use '%s' to download)", r.Name, refresh)
+			r.err = nil
+		}
+		if r.DB == nil {
+			r.DB = &syncdb.DB{Name: r.Name}
+		}
+	}
+	return list, nil
+}
+
+func openRepo(r *conf.Repo, path string, ring *keyring.Ring) (*syncdb.DB, error) {
+	if r.SigLevel.Database.Check == keyring.Never {
+		return syncdb.Open(path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := os.ReadFile(path + ".sig")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := verify(ring, data, sig, r.SigLevel.Database); err != nil {
+		return nil, err
+	}
+	return syncdb.Parse(bytes.NewReader(data), r.Name)
+}
+
+// verify holds data against its signature, as the level asks.
+func verify(ring *keyring.Ring, data, sig []byte, level keyring.Level) error {
+	switch {
+	case level.Check == keyring.Optional && len(sig) == 0:
+		return nil
+	case len(sig) == 0:
+		return &keyring.Error{Reason: keyring.Missing}
+	case ring == nil:
+		return &keyring.Error{Reason: keyring.NoKeyring}
+	}
+	_, err := ring.Verify(bytes.NewReader(data), sig, level)
+	return err
+}
+
+// usableRepos opens the repositories for an operation that cannot do without;
+// ok is false, and was said, where there is none or one is not valid.
+func (s *session) usableRepos(ext string) (list repos, ok bool) {
+	if len(s.conf.Repos) == 0 {
+		s.errorf("no usable package repositories configured.")
+		return nil, false
+	}
+	list, err := s.openRepos(ext)
+	if err != nil {
+		s.errorf("%v", err)
+		return nil, false
+	}
+	ok = true
+	for _, r := range list {
+		if r.err != nil {
+			s.errorf("database '%s' is not valid (%s)", r.Name, databaseError(r.err))
+			ok = false
+		}
+	}
+	return list, ok
+}
+
+// databaseError is what pacman says of a database that cannot be used.
+func databaseError(err error) string {
+	var bad *keyring.Error
+	if errors.As(err, &bad) {
+		return "invalid or corrupted database (PGP signature)"
+	}
+	return fmt.Sprintf("invalid or corrupted database: %v", err)
+}
+
+// find returns the first package of that name, and its repository.
+func (list repos) find(name string) (*repo, *desc.Package) {
+	for i := range list {
+		if p := list[i].DB.Package(name); p != nil {
+			return &list[i], p
+		}
+	}
+	return nil, nil
+}
+
+// newer returns the package of a repository that is an upgrade of p, or nil.
+// As with pacman, the first repository that has the name decides.
+func (list repos) newer(p *desc.Package) (*repo, *desc.Package) {
+	r, q := list.find(p.Name)
+	if q == nil || version.Compare(q.Version, p.Version) <= 0 {
+		return nil, nil
+	}
+	return r, q
+}
+
+// ignored tells whether pacman.conf or the command line keeps a package as it is.
+func (s *session) ignored(p *desc.Package) bool {
+	matches := func(patterns []string, name string) bool {
+		for _, pattern := range patterns {
+			if solve.Match(pattern, name) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, g := range p.Groups {
+		if matches(s.conf.IgnoreGroup, g) {
+			return true
+		}
+	}
+	return matches(s.conf.IgnorePkg, p.Name)
+}
