@@ -73,12 +73,12 @@ type Config struct {
 	XferCommand string
 	XferArgv    []string // XferCommand as words, with %u and %o
 
-	CleanMethod      CleanMethod
-	SigLevel         keyring.SigLevel
-	LocalFile        FileSigLevel
-	RemoteFile       FileSigLevel
-	DownloadUser     string
-	ParallelDownload int // 0: not set, one at a time
+	CleanMethod       CleanMethod
+	SigLevel          keyring.SigLevel
+	LocalFile         FileSigLevel
+	RemoteFile        FileSigLevel
+	DownloadUser      string
+	ParallelDownloads int // 0: not set, one at a time
 
 	UseSyslog, Color, NoProgressBar, CheckSpace, VerbosePkgLists bool
 	DisableDownloadTimeout, ILoveCandy                           bool

@@ -130,7 +130,7 @@ func (r *reader) parallel(at place, value string) error {
 	case n > math.MaxInt32:
 		return at.fail("value for '%s' is too large : '%s'", key, value)
 	}
-	r.cfg.ParallelDownload = int(n)
+	r.cfg.ParallelDownloads = int(n)
 	return nil
 }
 

@@ -124,6 +124,10 @@ func (s *session) operation(ctx context.Context) int {
 		return s.deptest()
 	case OpQuery:
 		return s.query(ctx)
+	case OpDatabase:
+		return s.database()
+	case OpFiles:
+		return s.fileQuery(ctx)
 	}
 	s.errorf("operation not supported")
 	return 1

@@ -30,8 +30,8 @@ type Config struct {
 // failedSetup is pacman's exit code where its library could not be set up.
 const failedSetup = 255
 
-// loadConfig reads pacman.conf below the options and opens the local
-// database. It returns an exit code, 0 if all is well.
+// loadConfig reads pacman.conf below the options and opens the database of
+// installed packages. It returns an exit code, 0 if all is well.
 func (s *session) loadConfig() int {
 	c := &Config{File: s.opt.Config}
 	if c.File == "" {
@@ -53,7 +53,8 @@ func (s *session) loadConfig() int {
 	if s.opt.Color == "" && c.Color {
 		s.paint(s.StdoutIsTerminal)
 	}
-	if !s.openRoot() {
+	// -Dk looks at the files of the database before it is read.
+	if !s.openRoot() || !(s.opt.Op == OpDatabase && s.opt.Check == 1) && !s.openLocal() {
 		return failedSetup
 	}
 	s.registerRepos()
@@ -84,26 +85,32 @@ func (s *session) confError(err error) {
 	}
 }
 
-// openRoot makes sure that root and database are there, and opens the latter.
+func (s *session) setupFailed(why string) {
+	s.errorf("failed to initialize alpm library:\n(root: %s, dbpath: %s)\n%s", s.conf.RootDir, s.conf.DBPath, why)
+}
+
+// openLocal opens the database of installed packages, or says why it cannot.
+func (s *session) openLocal() bool {
+	var err error
+	s.conf.Local, err = localdb.Open(filepath.Join(s.conf.DBPath, "local"))
+	switch {
+	case errors.Is(err, localdb.ErrVersion):
+		s.setupFailed("database is incorrect version")
+		s.stderr("try running pacman-db-upgrade\n")
+	case err != nil:
+		s.setupFailed(err.Error())
+	}
+	return err == nil
+}
+
+// openRoot makes sure that root and database are there.
 func (s *session) openRoot() bool {
 	c := s.conf
-	fail := func(why string) bool {
-		s.errorf("failed to initialize alpm library:\n(root: %s, dbpath: %s)\n%s", c.RootDir, c.DBPath, why)
-		return false
-	}
 	root, err1 := realDir(c.RootDir)
 	db, err2 := realDir(c.DBPath)
 	if err1 != nil || err2 != nil {
-		return fail("could not find or read directory")
-	}
-	var err error
-	if c.Local, err = localdb.OpenWith(filepath.Join(db, "local"), localdb.Options{}); err != nil {
-		if errors.Is(err, localdb.ErrVersion) {
-			fail("database is incorrect version")
-			s.stderr("try running pacman-db-upgrade\n")
-			return false
-		}
-		return fail(err.Error())
+		s.setupFailed("could not find or read directory")
+		return false
 	}
 	c.RootDir, c.DBPath, c.GPGDir = slashed(root), slashed(db), slashed(c.GPGDir)
 	for _, dirs := range [][]string{c.CacheDirs, c.HookDirs} {
@@ -146,9 +153,23 @@ func (s *session) registerRepos() {
 		seen[r.Name] = true
 		if why != "" {
 			s.errorf("could not register '%s' database (%s)", r.Name, why)
+		} else {
+			s.warnMissing(r.Name)
 		}
 		return why != ""
 	})
+}
+
+// warnMissing tells of a database that was never downloaded, unless that is
+// about to happen.
+func (s *session) warnMissing(name string) {
+	ext, refresh := packageDB, "-Sy"
+	if s.opt.Op == OpFiles {
+		ext, refresh = filesDB, "-Fy"
+	}
+	if _, err := os.Stat(s.conf.DBPath + "sync/" + name + ext); errors.Is(err, fs.ErrNotExist) && s.opt.Refresh == 0 {
+		s.warnf("database file for '%s' does not exist (use '%s' to download)", name, refresh)
+	}
 }
 
 // systemHooks is where packages put their hooks, below the root.
@@ -161,7 +182,7 @@ func (s *session) env() (trans.Env, error) {
 		Root: c.RootDir, DBPath: c.DBPath, CacheDir: c.CacheDirs[0],
 		FileSigLevel: c.LocalFile.Level,
 		Chroot:       m.Chroot,
-		Fetcher:      &fetch.Fetcher{Parallel: max(1, c.ParallelDownload)},
+		Fetcher:      &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads)},
 		HookDirs:     append([]string{c.RootDir + systemHooks}, c.HookDirs...),
 		IgnorePkg:    c.IgnorePkg, IgnoreGroup: c.IgnoreGroup, HoldPkg: c.HoldPkg,
 		NoUpgrade: c.NoUpgrade, NoExtract: c.NoExtract,

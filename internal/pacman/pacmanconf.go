@@ -211,7 +211,7 @@ func optionLines(c *conf.Config) []confLine {
 		flag("ILoveCandy", c.ILoveCandy), flag("NoProgressBar", c.NoProgressBar),
 		flag("DisableSandbox", c.DisableSandbox), flag("DisableSandboxFilesystem", c.DisableSandboxFilesystem),
 		flag("DisableSandboxSyscalls", c.DisableSandboxSyscalls),
-		text("ParallelDownloads", strconv.Itoa(max(1, c.ParallelDownload))),
+		text("ParallelDownloads", strconv.Itoa(max(1, c.ParallelDownloads))),
 		list("CleanMethod", cleanWords(c.CleanMethod)),
 		list("SigLevel", append(levelWords("Package", c.SigLevel.Package), levelWords("Database", c.SigLevel.Database)...)),
 		list("LocalFileSigLevel", fileWords(c.LocalFile)), list("RemoteFileSigLevel", fileWords(c.RemoteFile)),

@@ -35,8 +35,8 @@ type repo struct {
 // repos are the repositories in order.
 type repos []repo
 
-// openRepos reads and verifies the databases of all repositories. Those that
-// were never downloaded are warned of.
+// openRepos reads and verifies the databases of all repositories. One that was
+// never downloaded is empty.
 func (s *session) openRepos(ext string) (repos, error) {
 	ring, err := s.keyring()
 	if err != nil {
@@ -51,17 +51,11 @@ func (s *session) openRepos(ext string) (repos, error) {
 	}
 	all.Wait()
 	for i := range list {
-		r := &list[i]
-		if errors.Is(r.err, fs.ErrNotExist) {
-			refresh := "-Sy"
-			if ext == filesDB {
-				refresh = "-Fy"
-			}
-			s.warnf("database file for '%s' does not exist (use '%s' to download)", r.Name, refresh)
-			r.err = nil
-		}
-		if r.DB == nil {
+		if r := &list[i]; r.DB == nil {
 			r.DB = &syncdb.DB{Name: r.Name}
+		}
+		if errors.Is(list[i].err, fs.ErrNotExist) {
+			list[i].err = nil // it was warned of when the settings were read
 		}
 	}
 	return list, nil
