@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages bench-repo figures \
+.PHONY: help build conformance test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -58,6 +58,9 @@ test-root: build repo
 			bsdtar -x -f "$$p" -C build/test-root.new || exit 1; \
 		done && touch build/test-root.new && mv build/test-root.new build/test-root; \
 	fi
+
+conformance: build ## run pacman's own test suite on rastos (root); RUN=REGEXP: only these cases
+	$(GO) run ./tools/conformance -program build/rastos $(if $(RUN),-v -run '$(RUN)')
 
 lint: ## check format, vet, staticcheck and the rules of the house
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \

@@ -32,6 +32,8 @@ xz xz-utils xz
 bsdtar libarchive-tools libarchive
 gpg gnupg gnupg
 busybox busybox-static busybox
+python3 python3 python
+curl curl curl
 fakeroot fakeroot fakeroot
 systemctl systemd systemd
 systemd-firstboot systemd systemd

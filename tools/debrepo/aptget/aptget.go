@@ -163,6 +163,11 @@ func (a *Apt) update(ctx context.Context) error {
 
 // run runs one of apt's programs and returns its output.
 func (a *Apt) run(ctx context.Context, program string, args ...string) ([]byte, error) {
+	return a.runIn(ctx, "", program, args...)
+}
+
+// runIn is run in a working directory.
+func (a *Apt) runIn(ctx context.Context, workDir, program string, args ...string) ([]byte, error) {
 	dir, err := filepath.Abs(a.Dir)
 	if err != nil {
 		return nil, err
@@ -190,7 +195,7 @@ func (a *Apt) run(ctx context.Context, program string, args ...string) ([]byte, 
 		argv = append(argv, "-o", option)
 	}
 	cmd := exec.CommandContext(ctx, program, append(argv, args...)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	cmd.Env, cmd.Dir = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"), workDir
 	var out, message bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&message, a.Log)
 	if err := cmd.Run(); err != nil {
