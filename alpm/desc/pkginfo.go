@@ -54,6 +54,9 @@ func (p *Package) setInfo(key, value string) (err error) {
 		}
 	}
 	number := func(n *int64) {
+		if value == "" {
+			return // not said, as pacman reads it
+		}
 		v, ok := parseNumber(value)
 		if !ok {
 			err = ErrNumber

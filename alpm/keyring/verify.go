@@ -219,3 +219,17 @@ func issuerName(s *packet.Signature) string {
 	}
 	return "(not named)"
 }
+
+// Signers names the keys that made the signatures in sig, in hexadecimal;
+// nothing is verified.
+func Signers(sig []byte) []string {
+	list, err := splitSignatures(sig)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(list))
+	for i, s := range list {
+		names[i] = issuerName(s)
+	}
+	return names
+}

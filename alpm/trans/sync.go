@@ -201,6 +201,8 @@ func (s *syncer) progress(ev fetch.Event) {
 		s.tell(Event{Kind: EventSync, Name: name, Text: TextBegun})
 	case fetch.Progress, fetch.Started:
 		s.tell(Event{Kind: EventSync, Name: name, Done: ev.Done, Total: ev.Total})
+	case fetch.Finished:
+		s.tell(Event{Kind: EventSync, Name: name, Done: ev.Done, Total: ev.Done})
 	case fetch.Retry, fetch.Banned:
 		s.tell(mirrorEvent(ev))
 	}

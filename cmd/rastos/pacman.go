@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rastos/rastos/internal/host/linux"
+	"github.com/rastos/rastos/internal/host/run"
 	"github.com/rastos/rastos/internal/pacman"
 )
 
@@ -36,6 +38,14 @@ func runPacman(ctx context.Context, args []string) int {
 		Now:       time.Now,
 		Processor: linux.Processor(),
 		EnterRoot: linux.EnterRoot,
-		Machine:   machine(),
+		RunProgram: func(ctx context.Context, dir string, argv []string) (int, error) {
+			res, err := run.Runner{KeepLocale: true}.Run(ctx, run.Command{Argv: argv, Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr})
+			var exit *run.ExitError
+			if errors.As(err, &exit) {
+				return exit.Code, nil
+			}
+			return res.Code, err
+		},
+		Machine: machine(),
 	}, args)
 }

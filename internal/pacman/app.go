@@ -33,6 +33,8 @@ type App struct {
 	Processor string
 	// EnterRoot goes into a system tree for good, as chroot(2) does.
 	EnterRoot func(root string) error
+	// RunProgram runs a program in a directory, with this process's streams.
+	RunProgram func(ctx context.Context, dir string, argv []string) (exit int, err error)
 	// Machine holds the effects that transactions need.
 	Machine *flow.Machine
 }
@@ -128,6 +130,12 @@ func (s *session) operation(ctx context.Context) int {
 		return s.database()
 	case OpFiles:
 		return s.fileQuery(ctx)
+	case OpSync:
+		return s.sync(ctx)
+	case OpUpgrade:
+		return s.upgrade(ctx)
+	case OpRemove:
+		return s.remove(ctx)
 	}
 	s.errorf("operation not supported")
 	return 1

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/conf"
-	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/solve"
@@ -179,12 +178,12 @@ const systemHooks = "usr/share/libalpm/hooks/"
 func (s *session) env() (trans.Env, error) {
 	c, m := s.conf, s.Machine
 	env := trans.Env{
-		Root: c.RootDir, DBPath: c.DBPath, CacheDir: c.CacheDirs[0],
-		FileSigLevel: c.LocalFile.Level,
-		Chroot:       m.Chroot,
-		Fetcher:      &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads)},
-		HookDirs:     append([]string{c.RootDir + systemHooks}, c.HookDirs...),
-		IgnorePkg:    c.IgnorePkg, IgnoreGroup: c.IgnoreGroup, HoldPkg: c.HoldPkg,
+		Root: c.RootDir, DBPath: c.DBPath, CacheDir: s.cacheDir(), Caches: c.CacheDirs,
+		FileSigLevel: c.LocalFile.Level, RemoteSigLevel: c.RemoteFile.Level,
+		Chroot:    m.Chroot,
+		Fetcher:   s.fetcher(),
+		HookDirs:  append([]string{c.RootDir + systemHooks}, c.HookDirs...),
+		IgnorePkg: c.IgnorePkg, IgnoreGroup: c.IgnoreGroup, HoldPkg: c.HoldPkg,
 		NoUpgrade: c.NoUpgrade, NoExtract: c.NoExtract,
 		Clock: s.Now, Durable: true,
 	}
@@ -192,11 +191,11 @@ func (s *session) env() (trans.Env, error) {
 		env.Space = m.Space
 	}
 	if len(c.Architectures) > 0 {
-		env.Arch = c.Architectures[0]
+		env.Arch, env.Archs = c.Architectures[0], c.Architectures[1:]
 	}
 	for _, r := range c.Repos {
 		env.Repos = append(env.Repos, trans.Repo{
-			Name: r.Name, Servers: r.Servers, SigLevel: r.SigLevel, Usage: solveUsage(r.Usage),
+			Name: r.Name, Servers: r.Servers, CacheServers: r.CacheServers, SigLevel: r.SigLevel, Usage: solveUsage(r.Usage),
 		})
 	}
 	var err error

@@ -19,8 +19,10 @@ func (s *session) fileQuery(ctx context.Context) int {
 		s.errorf("no usable package repositories configured.")
 		return 1
 	}
-	if o.Refresh > 0 && !s.refresh(ctx, true) {
-		return 1
+	if o.Refresh > 0 {
+		if code := s.refresh(ctx, true); code != 0 {
+			return code
+		}
 	}
 	if !o.List && len(o.Targets) == 0 && o.Refresh == 0 {
 		s.errorf("no targets specified (use -h for help)")
@@ -31,11 +33,7 @@ func (s *session) fileQuery(ctx context.Context) int {
 		s.errorf("%v", err)
 		return 1
 	}
-	for _, r := range list {
-		if r.err != nil {
-			s.errorf("database '%s' is not valid (%s)", r.Name, databaseError(r.err))
-		}
-	}
+	s.validRepos(list)
 	f := &fileFinder{session: s, repos: list}
 	if o.List {
 		return f.list()

@@ -105,14 +105,19 @@ func (s *session) usableRepos(ext string) (list repos, ok bool) {
 		s.errorf("%v", err)
 		return nil, false
 	}
-	ok = true
+	return list, s.validRepos(list)
+}
+
+// validRepos says which databases cannot be used.
+func (s *session) validRepos(list repos) bool {
+	ok := true
 	for _, r := range list {
 		if r.err != nil {
 			s.errorf("database '%s' is not valid (%s)", r.Name, databaseError(r.err))
 			ok = false
 		}
 	}
-	return list, ok
+	return ok
 }
 
 // databaseError is what pacman says of a database that cannot be used.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rastos/rastos/alpm/fetch"
+)
+
+// lowSpeed is how long pacman waits for a server that sends nothing.
+const lowSpeed = 10 * time.Second
+
+// fetcher is how files are downloaded.
+func (s *session) fetcher() *fetch.Fetcher {
+	c := s.conf
+	f := &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads), Stall: lowSpeed, UserAgent: s.Getenv("HTTP_USER_AGENT")}
+	if c.DisableDownloadTimeout {
+		f.Stall = -1
+	}
+	if len(c.XferArgv) > 0 {
+		f.Program, f.Parallel = &fetch.Program{Argv: c.XferArgv, Run: s.RunProgram}, 1
+	}
+	return f
+}
+
+// writable tells whether a directory can be written to.
+func writable(dir string) bool {
+	info, err := os.Stat(dir)
+	const write = 2 // W_OK
+	return err == nil && info.IsDir() && syscall.Access(dir, write) == nil
+}
+
+// cacheDir is the cache that downloads would go to as things are.
+func (s *session) cacheDir() string {
+	for _, dir := range s.conf.CacheDirs {
+		if writable(dir) {
+			return dir
+		}
+	}
+	return s.conf.CacheDirs[0]
+}
+
+// makeCache returns the first cache that can be written to; one that is not
+// there is made.
+func (s *session) makeCache() string {
+	for _, dir := range s.conf.CacheDirs {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			s.warnf("no %s cache exists, creating...", dir)
+			if os.MkdirAll(dir, 0o755) != nil {
+				continue
+			}
+		}
+		if writable(dir) {
+			return dir
+		}
+	}
+	dir := s.Getenv("TMPDIR")
+	if dir == "" {
+		dir = "/tmp"
+	}
+	dir = slashed(dir)
+	s.warnf("couldn't find or create package cache, using %s instead", dir)
+	return dir
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package pacman
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/fetch"
+	"github.com/rastos/rastos/alpm/keyring"
+	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/trans"
+)
+
+// What pacman's library calls its errors.
+const (
+	whyDeps      = "could not satisfy dependencies"
+	whyConflicts = "conflicting dependencies"
+	whyFiles     = "conflicting files"
+	whyArch      = "package architecture is not valid"
+	whyChecksum  = "invalid or corrupted package (checksum)"
+	whySignature = "invalid or corrupted package (PGP signature)"
+	whyMissing   = "package missing required signature"
+	whyInvalid   = "invalid or corrupted package"
+	whyRetrieve  = "failed to retrieve some files"
+	whySpace     = "not enough free disk space"
+	whyNotFound  = "could not find or read package"
+)
+
+// prepareFailed says why there is no plan.
+func (t *transaction) prepareFailed(err error) {
+	if t.targetsFailed(err) || errors.Is(err, errNoAnswer) {
+		return
+	}
+	var (
+		arch     *solve.ArchError
+		unmet    *solve.UnsatisfiedError
+		conflict *solve.ConflictError
+	)
+	failed := func(why string) { t.errorf("failed to prepare transaction (%s)", why) }
+	switch {
+	case errors.As(err, &arch):
+		failed(whyArch)
+		for _, p := range arch.All {
+			t.colon("package %s-%s-%s does not have a valid architecture\n", p.Name, p.Version, p.Arch)
+		}
+	case errors.As(err, &unmet):
+		failed(whyDeps)
+		for _, m := range unmet.Trail {
+			t.brokenDep(m)
+		}
+	case errors.As(err, &conflict):
+		t.errorf("unresolvable package conflicts detected")
+		failed(whyConflicts)
+		reason := ""
+		if conflict.Dep.Op != desc.Any {
+			reason = " (" + conflict.Dep.String() + ")"
+		}
+		t.colon("%s and %s are in conflict%s\n", conflict.Package, conflict.Other, reason)
+	default:
+		failed(err.Error())
+	}
+}
+
+// targetsFailed says which targets mean nothing, if that is what is wrong.
+func (t *transaction) targetsFailed(err error) bool {
+	var (
+		list *solve.NotFoundListError
+		one  *solve.NotFoundError
+		dup  *solve.DuplicateError
+		file *trans.FileError
+	)
+	switch {
+	case errors.As(err, &list):
+		for _, e := range list.List {
+			t.notFound(e)
+		}
+	case errors.As(err, &one):
+		t.notFound(one)
+	case errors.As(err, &dup):
+		t.errorf("'%s': duplicate target", dup.Name)
+	case errors.As(err, &file):
+		t.filesFailed(err)
+	default:
+		return false
+	}
+	return true
+}
+
+func (t *transaction) notFound(e *solve.NotFoundError) {
+	switch {
+	case e.Repository != "":
+		t.errorf("database not found: %s", e.Repository)
+	case e.Installed:
+		t.errorf("target not found: %s", strings.TrimPrefix(e.Target, "local/"))
+	default:
+		name := e.Target
+		if repo, rest, ok := strings.Cut(name, "/"); ok && repo != "" {
+			name = rest
+		}
+		t.errorf("target not found: %s", name)
+	}
+	if f, err := os.Open(e.Target); err == nil && !e.Installed {
+		f.Close()
+		t.warnf("'%s' is a file, did you mean %s instead of %s?", e.Target, "-U/--upgrade", "-S/--sync")
+	}
+}
+
+// filesFailed says what is wrong with each file of -U.
+func (t *transaction) filesFailed(err error) {
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, e := range list {
+		var file *trans.FileError
+		if !errors.As(e, &file) {
+			continue
+		}
+		name := file.File
+		why := t.archiveFailed(name, file.Err)
+		if errors.Is(file.Err, pkgfile.ErrNoInfo) {
+			t.errorf("missing package metadata in %s", name)
+		}
+		t.errorf("'%s': %s", name, why)
+	}
+}
+
+// archiveFailed is the library's word for what is wrong with an archive; of a
+// signature it says more.
+func (t *transaction) archiveFailed(name string, err error) string {
+	var sig *keyring.Error
+	switch {
+	case errors.As(err, &sig):
+		if sig.Reason == keyring.Missing {
+			t.errorf("%s: missing required signature", name)
+			return whyMissing
+		}
+		t.errorf("%s: %s", name, signatureFault(sig))
+		return whySignature
+	case errors.Is(err, trans.ErrChecksum):
+		return whyChecksum
+	case errors.Is(err, fs.ErrNotExist):
+		return whyNotFound
+	}
+	return whyInvalid
+}
+
+func signatureFault(e *keyring.Error) string {
+	who := e.User
+	if who == "" {
+		who = e.Key
+	}
+	switch e.Reason {
+	case keyring.Unknown, keyring.NoKeyring:
+		return "key \"" + who + "\" is unknown"
+	case keyring.Disabled:
+		return "key \"" + who + "\" is disabled"
+	case keyring.Expired:
+		return "signature from \"" + who + "\" is expired"
+	case keyring.Untrusted:
+		return "signature from \"" + who + "\" is unknown trust"
+	case keyring.Malformed:
+		return "signature format error"
+	}
+	return "signature from \"" + who + "\" is invalid"
+}
+
+func (t *transaction) brokenDep(m solve.Missing) {
+	switch {
+	case m.Cause == "":
+		t.colon("unable to satisfy dependency '%s' required by %s\n", m.Dep, m.Package)
+	case m.CauseVersion != "":
+		t.colon("installing %s (%s) breaks dependency '%s' required by %s\n", m.Cause, m.CauseVersion, m.Dep, m.Package)
+	default:
+		t.colon("removing %s breaks dependency '%s' required by %s\n", m.Cause, m.Dep, m.Package)
+	}
+}
+
+// commitFailed says why the transaction was not carried out, or not wholly.
+func (t *transaction) commitFailed(err error) {
+	var (
+		files *trans.FileConflictError
+		space *trans.SpaceError
+		full  *fetch.SpaceError
+		load  *fetch.Error
+		wrong *trans.VerifyError
+		pkg   *trans.PackageError
+	)
+	failed := func(why string) { t.errorf("failed to commit transaction (%s)", why) }
+	switch {
+	case errors.As(err, &pkg):
+		t.packageFailed(pkg)
+	case errors.As(err, &files):
+		failed(whyFiles)
+		t.fileConflicts(files.Conflicts)
+	case errors.As(err, &space):
+		t.errorf("Partition %s too full: %d blocks needed, %d blocks free", space.Path, blocks(space.Needed), blocks(space.Free))
+		t.errorf("not enough free disk space")
+		failed(whySpace)
+	case errors.As(err, &load):
+		t.warnf("failed to retrieve some files")
+		failed(downloadFault(load))
+	case errors.As(err, &full):
+		t.errorf("%v", full)
+		failed(whyRetrieve)
+	case errors.As(err, &wrong):
+		t.verifyFailed(wrong)
+	default:
+		failed(err.Error())
+	}
+}
+
+// blockSize is that of the blocks that pacman counts space in.
+const blockSize = 4096
+
+func blocks(bytes int64) int64 { return (bytes + blockSize - 1) / blockSize }
+
+// packageFailed says at which package a transaction stopped in its middle.
+func (t *transaction) packageFailed(e *trans.PackageError) {
+	doing := map[string]string{"install": "installing", "upgrade": "upgrading", "remove": "removing"}[e.Op]
+	t.errorf("problem occurred while %s %s: %v", doing, e.Package, e.Err)
+	t.errorf("could not commit transaction")
+	t.errorf("failed to commit transaction (transaction aborted)")
+}
+
+func (t *transaction) fileConflicts(list []trans.FileConflict) {
+	for _, c := range list {
+		path := t.conf.RootDir + strings.TrimSuffix(c.Path, "/")
+		switch {
+		case c.Other != "":
+			t.printf("%s exists in both '%s' and '%s'\n", path, c.Package, c.Other)
+		case c.Owner != "":
+			t.printf("%s: %s exists in filesystem (owned by %s)\n", c.Package, path, c.Owner)
+		default:
+			t.printf("%s: %s exists in filesystem\n", c.Package, path)
+		}
+	}
+}
+
+// downloadFault is the library's word for a download that failed.
+func downloadFault(e *fetch.Error) string {
+	if len(e.Attempts) == 0 {
+		return "no servers configured for repository"
+	}
+	last := e.Attempts[len(e.Attempts)-1].Err
+	var (
+		status  *fetch.StatusError
+		content *fetch.ContentError
+		program *fetch.ProgramError
+	)
+	switch {
+	case errors.As(last, &content):
+		return whyChecksum
+	case errors.As(last, &program):
+		return "error invoking external downloader"
+	case errors.As(last, &status):
+		return whyRetrieve
+	case isUnknownHost(last):
+		return "invalid url for server"
+	}
+	return "download library error"
+}
+
+// verifyFailed tells of an archive that is not what it should be. The key of
+// an unknown signer is offered, as pacman does; no key server is asked.
+func (t *transaction) verifyFailed(e *trans.VerifyError) {
+	var sig *keyring.Error
+	name := strings.TrimSuffix(filepath.Base(e.Path), ".sig")
+	if errors.As(e.Err, &sig) && (sig.Reason == keyring.Unknown || sig.Reason == keyring.NoKeyring) && sig.Key != "" {
+		t.print("downloading required keys...\n")
+		if t.ask.turned(askKey, t.ask.yesno("Import PGP key %s?", sig.Key)) {
+			t.errorf("key \"%s\" could not be looked up remotely", sig.Key)
+		}
+		t.errorf("required key missing from keyring")
+		t.errorf("failed to commit transaction (unexpected error)")
+		return
+	}
+	why := t.archiveFailed(name, e.Err)
+	t.errorf("failed to commit transaction (%s)", why)
+	if why == whyInvalid {
+		t.printf("%s is invalid or corrupted\n", name)
+	}
+}
+
+// corrupt asks whether a wrong archive in the cache is to be deleted.
+func (t *transaction) corrupt(e *trans.VerifyError) bool {
+	t.show.mu.Lock()
+	defer t.show.mu.Unlock()
+	var sig *keyring.Error
+	why := whyChecksum
+	if errors.As(e.Err, &sig) {
+		why = whySignature
+		if sig.Reason == keyring.Unknown || sig.Reason == keyring.NoKeyring {
+			return false // the archive may be right
+		}
+	}
+	return t.ask.turned(askCorrupt, t.ask.yesno("File %s is corrupted (%s).\nDo you want to delete it?", e.Path, why))
+}
+
+// isUnknownHost tells a name that no server of names knows.
+func isUnknownHost(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns)
+}
+
+// mirror words a server that failed, as pacman does of curl's errors.
+func (p *progress) mirror(e trans.Event) string {
+	why := e.Text
+	var (
+		status *fetch.StatusError
+		dns    *net.DNSError
+	)
+	switch {
+	case errors.As(e.Err, &status):
+		why = "The requested URL returned error: " + strconv.Itoa(status.Code)
+	case errors.As(e.Err, &dns):
+		why = "Could not resolve host: " + dns.Name
+	case e.Err != nil:
+		why = e.Err.Error()
+	}
+	host := ""
+	if len(e.Args) > 0 {
+		host = e.Args[0]
+	}
+	return "failed retrieving file '" + e.Name + "' from " + host + " : " + why
+}
