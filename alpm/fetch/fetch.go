@@ -99,6 +99,7 @@ type Result struct {
 	Path   string // Dest as an absolute or Dir-joined path; with TakeName, where the file is
 	Status Status
 	URL    string // the mirror that answered; what belongs to the file (its signature) is best asked of the same one
+	Final  string // where redirects led to from there
 	SHA256 string // hexadecimal; empty if Unchanged or Missing
 	Size   int64
 }

@@ -69,6 +69,7 @@ func (d *download) transfer(ctx context.Context, raw string) error {
 	}
 	resumed = s.size > 0
 	d.partURL, d.validator = raw, validator(resp)
+	d.res.Final = resp.Request.URL.String()
 	d.takeName(resp)
 	if err := d.receive(resp, s, watch); err != nil {
 		return d.broken(s, watch.explain(ctx, err))
@@ -181,6 +182,9 @@ func (d *download) receive(resp *http.Response, s *spool, watch *watchdog) error
 	}
 }
 
+// pageHead is how much of a file tells whether it is a page.
+const pageHead = 512
+
 // isPage tells an HTML page from a file by how it begins.
 func (d *download) isPage(resp *http.Response, begin []byte) bool {
 	if strings.HasSuffix(path.Base(d.res.Path), ".html") {
@@ -189,7 +193,7 @@ func (d *download) isPage(resp *http.Response, begin []byte) bool {
 	if begin == nil {
 		return strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 	}
-	begin = bytes.ToLower(bytes.TrimLeft(begin[:min(len(begin), 512)], " \t\r\n\ufeff"))
+	begin = bytes.ToLower(bytes.TrimLeft(begin[:min(len(begin), pageHead)], " \t\r\n\ufeff"))
 	return bytes.HasPrefix(begin, []byte("<!doctype html")) || bytes.HasPrefix(begin, []byte("<html"))
 }
 

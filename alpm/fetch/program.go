@@ -56,9 +56,18 @@ func (d *download) fromProgram(ctx context.Context, raw string) error {
 	case err != nil:
 		return fmt.Errorf("run %s: %w", argv[0], err)
 	case exit != 0:
-		return &ProgramError{Program: argv[0], Exit: exit}
+		return d.mayLack(&ProgramError{Program: argv[0], Exit: exit})
 	}
 	return d.takeOver(got, raw)
+}
+
+// mayLack makes a failure of the program that of a file that is not there, if
+// it need not be: a program does not tell one from the other.
+func (d *download) mayLack(err error) error {
+	if d.req.Optional {
+		return fmt.Errorf("%w: %w", errMissing, err)
+	}
+	return err
 }
 
 // lastName is the name that a URL ends in.
@@ -93,9 +102,12 @@ func (d *download) takeOver(got, raw string) error {
 		return err
 	}
 	defer s.file.Close()
-	if d.req.Size > 0 && s.size > d.req.Size {
+	switch begin := make([]byte, pageHead); {
+	case d.req.Size > 0 && s.size > d.req.Size:
 		err = errTooLarge{d.req.Size}
-	} else {
+	case d.isPage(nil, begin[:readAt(s.file, begin)]):
+		err = d.mayLack(errPage)
+	default:
 		err = d.check(s)
 	}
 	if err != nil {
@@ -113,6 +125,11 @@ func (d *download) takeOver(got, raw string) error {
 		modified = info.ModTime()
 	}
 	return d.commit(s, raw, modified)
+}
+
+func readAt(f io.ReaderAt, begin []byte) int {
+	n, _ := f.ReadAt(begin, 0)
+	return n
 }
 
 // A ProgramError is a download program that failed.

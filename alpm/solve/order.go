@@ -5,7 +5,6 @@ package solve
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
 )
@@ -27,7 +26,7 @@ func (s *state) sortInstalls() []*node {
 		}
 	}
 	sorted := make([]*node, 0, len(s.add))
-	for _, p := range s.byDependency(list, through) {
+	for _, p := range s.byDependency(list, through, NoteCycle) {
 		sorted = append(sorted, s.addName[p.Name])
 	}
 	return sorted
@@ -49,7 +48,7 @@ func (s *state) sortRemovals() []*Removal {
 		}
 	}
 	sorted := make([]*Removal, 0, len(s.remove))
-	for _, p := range s.byDependency(list, through) {
+	for _, p := range s.byDependency(list, through, NoteRemoveCycle) {
 		sorted = append(sorted, s.remName[p.Name])
 	}
 	slices.Reverse(sorted)
@@ -58,8 +57,9 @@ func (s *state) sortRemovals() []*Removal {
 
 // byDependency is a depth-first order of list in which dependencies come
 // before what needs them. A circle is cut at the package reached first, so
-// the order depends on the order of list only.
-func (s *state) byDependency(list, through []*desc.Package) []*desc.Package {
+// the order depends on the order of list only; a note of the given kind tells
+// where.
+func (s *state) byDependency(list, through []*desc.Package, cut NoteKind) []*desc.Package {
 	ix := newIndex(list)
 	number := make(map[string]int, len(list)+len(through))
 	for _, p := range through {
@@ -68,7 +68,7 @@ func (s *state) byDependency(list, through []*desc.Package) []*desc.Package {
 	for i, p := range ix.list {
 		number[p.Name] = i
 	}
-	w := &walk{s: s, ix: ix, number: number, wanted: len(list), state: make([]uint8, len(ix.list))}
+	w := &walk{s: s, ix: ix, number: number, wanted: len(list), state: make([]uint8, len(ix.list)), cut: cut}
 	for i := range list {
 		w.visit(i)
 	}
@@ -82,6 +82,8 @@ type walk struct {
 	number map[string]int
 	wanted int // packages from this number on only carry the order through
 	state  []uint8
+	path   []int // from the package that the walk began with to the present one
+	cut    NoteKind
 	out    []*desc.Package
 }
 
@@ -96,12 +98,32 @@ func (w *walk) visit(i int) {
 		return
 	}
 	w.state[i] = open
+	w.path = append(w.path, i)
 	for _, child := range w.children(i) {
+		if w.state[child] == open {
+			w.noteCut(child)
+		}
 		w.visit(child)
 	}
+	w.path = w.path[:len(w.path)-1]
 	w.state[i] = closed
 	if i < w.wanted {
 		w.out = append(w.out, w.ix.list[i])
+	}
+}
+
+// noteCut tells of a circle that ends at child, of the last package on the way
+// to it that is to be sorted at all.
+func (w *walk) noteCut(child int) {
+	for _, i := range slices.Backward(w.path) {
+		if i >= w.wanted {
+			continue
+		}
+		if i != child {
+			from, to := w.ix.list[i].Name, w.ix.list[child].Name
+			w.s.note(Note{Kind: w.cut, Package: from, Other: to}, "%s and %s need each other, if over others; their order is arbitrary", from, to)
+		}
+		return
 	}
 }
 
@@ -115,75 +137,4 @@ func (w *walk) children(i int) []int {
 	}
 	sort.Ints(out)
 	return out
-}
-
-// orderNotes names packages that need each other in a circle, since their
-// scriptlets run before one of their dependencies is complete.
-func (s *state) orderNotes() {
-	if s.r.NoDeps {
-		return
-	}
-	ix := newIndex(nil)
-	for _, n := range s.add {
-		ix.add(n.pkg)
-	}
-	for _, group := range circles(s, ix) {
-		s.note(Note{Kind: NoteCycle, Package: group[0]}, "these packages need each other: %s", strings.Join(group, ", "))
-	}
-}
-
-// circles returns the strongly connected sets of more than one package
-// (Tarjan's algorithm).
-func circles(s *state, ix *index) [][]string {
-	c := &tarjan{s: s, ix: ix, number: map[string]int{}, low: map[string]int{}, on: map[string]bool{}}
-	for _, p := range ix.list {
-		if c.number[p.Name] == 0 {
-			c.visit(p)
-		}
-	}
-	return c.found
-}
-
-type tarjan struct {
-	s           *state
-	ix          *index
-	count       int
-	number, low map[string]int
-	stack       []string
-	on          map[string]bool
-	found       [][]string
-}
-
-func (c *tarjan) visit(p *desc.Package) {
-	c.count++
-	c.number[p.Name], c.low[p.Name] = c.count, c.count
-	c.stack = append(c.stack, p.Name)
-	c.on[p.Name] = true
-	for _, d := range c.s.wanted(p) {
-		for _, q := range c.ix.satisfiers(d) {
-			if c.number[q.Name] == 0 {
-				c.visit(q)
-				c.low[p.Name] = min(c.low[p.Name], c.low[q.Name])
-			} else if c.on[q.Name] {
-				c.low[p.Name] = min(c.low[p.Name], c.number[q.Name])
-			}
-		}
-	}
-	if c.low[p.Name] != c.number[p.Name] {
-		return
-	}
-	var group []string
-	for {
-		top := c.stack[len(c.stack)-1]
-		c.stack = c.stack[:len(c.stack)-1]
-		c.on[top] = false
-		group = append(group, top)
-		if top == p.Name {
-			break
-		}
-	}
-	if len(group) > 1 {
-		sort.Strings(group)
-		c.found = append(c.found, group)
-	}
 }

@@ -287,7 +287,6 @@ func (s *state) solution() *Solution {
 	for _, rm := range s.sortRemovals() {
 		sol.Remove = append(sol.Remove, *rm)
 	}
-	s.orderNotes()
 	sol.Notes = s.notes
 	s.requiredBy(sol.Install)
 	return sol

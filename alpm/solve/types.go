@@ -97,8 +97,9 @@ const (
 	NoteDropped          NoteKind = "dropped"       // the target Package, since it conflicts with Other
 	NoteLeftOut          NoteKind = "left-out"      // the target Package, since its dependencies are missing
 	NoteKept             NoteKind = "kept"          // the removal target Package: Other needs it
-	NoteCycle            NoteKind = "cycle"
-	NoteOptional         NoteKind = "optional" // Other has the optional dependency Dep, which Package met
+	NoteCycle            NoteKind = "cycle"         // Package comes before Other, which it needs
+	NoteRemoveCycle      NoteKind = "remove-cycle"  // Package goes after Other, which it needs
+	NoteOptional         NoteKind = "optional"      // Other has the optional dependency Dep, which Package met
 )
 
 // NoteStage tells Request.Tell, and nobody else, that the work goes on to the

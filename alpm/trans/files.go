@@ -99,17 +99,20 @@ func FetchURLs(ctx context.Context, env Env, urls []string, events Events) ([]st
 	d.tell(Event{Kind: EventRetrieve, Done: int64(len(reqs))})
 	defer d.tell(Event{Kind: EventRetrieve, Done: int64(len(reqs)), Finished: true})
 	results, err := env.fetcher(d.progress).Fetch(ctx, reqs)
-	if err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	var sigs []fetch.Request
 	for j, res := range results {
 		paths[of[j]] = res.Path
-		if level := env.RemoteSigLevel.Package; level.Check != keyring.Never {
-			sigs = append(sigs, fetch.Request{URLs: []string{sigURL(res.URL)}, Dest: res.Path + ".sig", Size: fetch.MaxSignature, Optional: true})
+		if res.URL != "" && env.RemoteSigLevel.Package.Check != keyring.Never {
+			sigs = append(sigs, fetch.Request{URLs: []string{sigURL(res)}, Dest: res.Path + ".sig", Size: fetch.MaxSignature, Optional: true})
 		}
 	}
-	return paths, env.fetcher(nil).Get(ctx, sigs)
+	if err := errors.Join(err, env.fetcher(nil).Get(ctx, sigs)); err != nil {
+		return nil, err
+	}
+	return paths, nil
 }
 
 // urlName is the file name that a URL ends in.
@@ -125,10 +128,16 @@ func urlName(raw string) (string, error) {
 	return name, nil
 }
 
-// sigURL is where the signature of a file is: beside it, whatever the query.
-func sigURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
+// sigURL is where the signature of a file is: beside it, whatever the query. A
+// redirect is followed only to what is called a package; a place without names
+// has another for the signature.
+func sigURL(res fetch.Result) string {
+	raw := res.URL
+	u, err := url.Parse(res.Final)
+	if err == nil && strings.Contains(path.Base(u.Path), ".pkg") {
+		raw = res.Final
+	}
+	if u, err = url.Parse(raw); err != nil {
 		return raw + ".sig"
 	}
 	u.Path += ".sig"

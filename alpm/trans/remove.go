@@ -176,9 +176,7 @@ func (r *runner) removeFile(p *desc.Package, a *archive, f string) error {
 	if info.IsDir() {
 		return r.removeDir(p, a, path)
 	}
-	if path != f {
-		return nil // a person put a link in the directory's place
-	}
+	// A link that a person put in a directory's place goes too, as with pacman.
 	return r.removePlain(p, path)
 }
 

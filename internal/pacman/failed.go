@@ -143,7 +143,7 @@ func (t *transaction) archiveFailed(name string, err error) string {
 			t.errorf("%s: missing required signature", name)
 			return whyMissing
 		}
-		t.errorf("%s: %s", name, signatureFault(sig))
+		t.signatureFailed(name, sig)
 		return whySignature
 	case errors.Is(err, trans.ErrChecksum):
 		return whyChecksum
@@ -153,13 +153,22 @@ func (t *transaction) archiveFailed(name string, err error) string {
 	return whyInvalid
 }
 
+// signatureFailed says what is wrong with a signature.
+func (t *transaction) signatureFailed(name string, e *keyring.Error) {
+	if e.Reason == keyring.NoKeyring {
+		t.warnf("Public keyring not found; have you run '%s'?", "pacman-key --init")
+		return
+	}
+	t.errorf("%s: %s", name, signatureFault(e))
+}
+
 func signatureFault(e *keyring.Error) string {
 	who := e.User
 	if who == "" {
 		who = e.Key
 	}
 	switch e.Reason {
-	case keyring.Unknown, keyring.NoKeyring:
+	case keyring.Unknown:
 		return "key \"" + who + "\" is unknown"
 	case keyring.Disabled:
 		return "key \"" + who + "\" is disabled"

@@ -64,7 +64,7 @@ func (t *transaction) refreshFault(err error) string {
 		if sig.Reason == keyring.Missing {
 			t.errorf("%s: missing required signature", name)
 		} else {
-			t.errorf("%s: %s", name, signatureFault(sig))
+			t.signatureFailed(name, sig)
 		}
 		return "invalid or corrupted database (PGP signature)"
 	case errors.As(err, &repo):

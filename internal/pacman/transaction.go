@@ -259,6 +259,12 @@ func (t *transaction) noteRelation(n solve.Note) {
 		t.warnf("cannot resolve \"%s\", a dependency of \"%s\"", n.Dep, n.Package)
 	case solve.NoteDropped:
 		t.warnf("removing '%s' from target list because it conflicts with '%s'", n.Package, n.Other)
+	case solve.NoteCycle:
+		t.warnf("dependency cycle detected:")
+		t.warnf("%s will be installed before its %s dependency", n.Package, n.Other)
+	case solve.NoteRemoveCycle:
+		t.warnf("dependency cycle detected:")
+		t.warnf("%s will be removed after its %s dependency", n.Package, n.Other)
 	case solve.NoteKept:
 		t.warnf("removing %s from target list", n.Package)
 	case solve.NoteOptional:
