@@ -18,6 +18,7 @@ var (
 	ErrMissing  = errors.New("a required field is missing")
 	ErrSyntax   = errors.New("not of the form `key = value`")
 	ErrMismatch = errors.New("the record is not what its name says")
+	ErrLine     = errors.New("a line that is too long")
 )
 
 // Error says where a record is wrong. A codec knows File, Line, Field and Err;

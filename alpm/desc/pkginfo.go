@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// maxInfoLine bounds a line, as pacman does.
+const maxInfoLine = 512 << 10
+
 // DecodePKGINFO reads a .PKGINFO: lines of `key = value`, comments after `#`,
 // repeated keys for lists. Name and version are required.
 func DecodePKGINFO(data []byte) (*Package, error) {
@@ -19,6 +22,9 @@ func DecodePKGINFO(data []byte) (*Package, error) {
 			line, text = text[:i], text[i+1:]
 		} else {
 			text = ""
+		}
+		if len(line) > maxInfoLine {
+			return nil, &Error{File: file, Line: n, Err: ErrLine}
 		}
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {

@@ -130,6 +130,9 @@ func (p *parser) warn(format string, args ...any) {
 	p.hook.Warnings = append(p.hook.Warnings, fmt.Sprintf("hook %s line %d: ", p.file, p.line)+fmt.Sprintf(format, args...))
 }
 
+// twice warns of an option of which only the last value counts.
+func (p *parser) twice(option string) { p.warn("overwriting previous definition of %s", option) }
+
 func (p *parser) read(line string) error {
 	if line[0] == '[' && line[len(line)-1] == ']' {
 		p.section = line[1 : len(line)-1]
@@ -170,7 +173,7 @@ func (p *parser) trigger(t *Trigger, key, value string) error {
 			return p.fail("invalid type %q (Path or Package)", value)
 		}
 		if t.Type != 0 {
-			p.warn("Type is given twice")
+			p.twice("Type")
 		}
 		t.Type = kind
 	case "Target":
@@ -192,6 +195,9 @@ func (p *parser) action(key, value string) error {
 	h := p.hook
 	switch key {
 	case "Description":
+		if h.Description != "" {
+			p.twice("Description")
+		}
 		h.Description = value
 	case "When":
 		when, ok := moments[value]
@@ -199,12 +205,12 @@ func (p *parser) action(key, value string) error {
 			return p.fail("invalid value %q of When (PreTransaction or PostTransaction)", value)
 		}
 		if h.When != 0 {
-			p.warn("When is given twice")
+			p.twice("When")
 		}
 		h.When = when
 	case "Exec":
 		if h.Exec != nil {
-			p.warn("Exec is given twice")
+			p.twice("Exec")
 		}
 		argv, err := splitWords(value)
 		if err != nil {

@@ -143,6 +143,12 @@ func (e *FileConflictError) Hint() string {
 // ExitCode is the class "conflict".
 func (e *FileConflictError) ExitCode() int { return exitConflict }
 
+// HookError is a hook that does not let a transaction begin.
+type HookError struct{ Err error }
+
+func (e *HookError) Error() string { return e.Err.Error() }
+func (e *HookError) Unwrap() error { return e.Err }
+
 // SpaceError is a file system with too little room for the transaction.
 type SpaceError struct {
 	Path         string

@@ -43,6 +43,7 @@ const TextBegun = "begun"
 const (
 	AboutMirror   = "mirror"    // Args: host; Err says how it failed for the file Name
 	AboutBanned   = "banned"    // Args: host, which is left alone from now on
+	AboutProgram  = "program"   // a scriptlet, a hook or ldconfig that failed
 	AboutDirMode  = "dir-mode"  // Path; Args: the mode that it has, the package's
 	AboutDirOwner = "dir-owner" // Path; Args: uid and gid that it has, the package's
 )

@@ -40,7 +40,7 @@ func (r *runner) script(ctx context.Context, pkg string, text []byte, fn string,
 	case err != nil: // no shell in the tree
 		r.tell(Event{Kind: EventWarning, Name: pkg, Text: fmt.Sprintf("%s did not run: %v", fn, err)})
 	case res.Code != 0:
-		r.tell(Event{Kind: EventWarning, Name: pkg, Text: fmt.Sprintf("%s ended with exit code %d", fn, res.Code)})
+		r.tell(Event{Kind: EventWarning, Name: pkg, About: AboutProgram, Text: fmt.Sprintf("%s ended with exit code %d", fn, res.Code)})
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (r *runner) ldconfig(ctx context.Context) error {
 	case err != nil:
 		r.tell(Event{Kind: EventWarning, Name: "ldconfig", Text: err.Error()})
 	case code != 0:
-		r.tell(Event{Kind: EventWarning, Name: "ldconfig", Text: fmt.Sprintf("exit code %d", code)})
+		r.tell(Event{Kind: EventWarning, Name: "ldconfig", About: AboutProgram, Text: fmt.Sprintf("exit code %d", code)})
 	}
 	return nil
 }
@@ -84,9 +84,12 @@ func (r *runner) ldconfig(ctx context.Context) error {
 func (r *runner) preHooks(ctx context.Context) error {
 	hooks, err := r.loadHooks()
 	if err != nil {
-		return err
+		return &HookError{err}
 	}
-	return r.runHooks(ctx, hooks, hook.PreTransaction)
+	if err := r.runHooks(ctx, hooks, hook.PreTransaction); err != nil {
+		return &HookError{err}
+	}
+	return nil
 }
 
 // postHooks reads the hooks anew: the packages brought some. Nothing can be
@@ -118,7 +121,16 @@ func (r *runner) loadHooks() ([]*hook.Hook, error) {
 		}
 		set, names = append(set, fsys), append(names, strconv.Itoa(i))
 	}
-	return hook.Load(set, names...)
+	hooks, err := hook.Load(set, names...)
+	for _, h := range hooks {
+		for _, text := range h.Warnings {
+			if !r.warned[text] {
+				r.tell(Event{Kind: EventWarning, Name: h.Name, Text: text})
+			}
+			r.warned[text] = true
+		}
+	}
+	return hooks, err
 }
 
 func (r *runner) runHooks(ctx context.Context, hooks []*hook.Hook, when hook.When) error {
@@ -150,7 +162,7 @@ func (r *runner) runHooks(ctx context.Context, hooks []*hook.Hook, when hook.Whe
 		case o.Err != nil:
 			r.tell(Event{Kind: EventWarning, Name: o.Hook.Name, Text: fmt.Sprintf("hook %s: %v", o.Hook.Name, o.Err)})
 		case o.Code != 0:
-			r.tell(Event{Kind: EventWarning, Name: o.Hook.Name, Text: fmt.Sprintf("hook %s: exit code %d", o.Hook.Name, o.Code)})
+			r.tell(Event{Kind: EventWarning, Name: o.Hook.Name, About: AboutProgram, Text: fmt.Sprintf("hook %s: exit code %d", o.Hook.Name, o.Code)})
 		}
 	}
 	if r.tree != nil {

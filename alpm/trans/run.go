@@ -90,6 +90,7 @@ type runner struct {
 
 	noUpgrade, noExtract patterns
 	dirs                 *dirOwners
+	warned               map[string]bool // hooks' warnings that were told
 	pending              map[string]bool // removed packages whose entries wait for their replacement's
 
 	mu    sync.Mutex
@@ -126,7 +127,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	}
 	r.noUpgrade, r.noExtract = compilePatterns(r.env.NoUpgrade), compilePatterns(r.env.NoExtract)
 	r.dirs = &dirOwners{local: r.local, gone: map[string]bool{}}
-	r.pending = map[string]bool{}
+	r.pending, r.warned = map[string]bool{}, map[string]bool{}
 	r.change = r.hookChange()
 	if r.opt.DBOnly {
 		return nil

@@ -4,7 +4,6 @@ package pacman
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -66,16 +65,4 @@ func barCell(i, inner, full int, candy bool) string {
 		return "\033[0;37mo\033[m"
 	}
 	return "\033[0;37m \033[m"
-}
-
-// newIn is what the first list has and the second has not, sorted.
-func newIn(list, old []string) []string {
-	var out []string
-	for _, text := range list {
-		if !slices.Contains(old, text) {
-			out = append(out, text)
-		}
-	}
-	slices.Sort(out)
-	return out
 }

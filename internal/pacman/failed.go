@@ -13,6 +13,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/fetch"
+	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/solve"
@@ -202,11 +203,15 @@ func (t *transaction) commitFailed(err error) {
 		load  *fetch.Error
 		wrong *trans.VerifyError
 		pkg   *trans.PackageError
+		hook  *trans.HookError
 	)
 	failed := func(why string) { t.errorf("failed to commit transaction (%s)", why) }
 	switch {
 	case errors.As(err, &pkg):
 		t.packageFailed(pkg)
+	case errors.As(err, &hook):
+		t.hookFailed(hook)
+		failed("failed to run transaction hooks")
 	case errors.As(err, &files):
 		failed(whyFiles)
 		t.fileConflicts(files.Conflicts)
@@ -224,6 +229,21 @@ func (t *transaction) commitFailed(err error) {
 		t.verifyFailed(wrong)
 	default:
 		failed(err.Error())
+	}
+}
+
+// hookFailed says which hook files are wrong; of one that ran and failed that
+// was said already.
+func (t *transaction) hookFailed(e *trans.HookError) {
+	list := []error{e.Err}
+	if joined, ok := e.Err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		var wrong *hook.ParseError
+		if errors.As(err, &wrong) {
+			t.errorf("%v", wrong)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/alpm/version"
 )
@@ -291,8 +290,12 @@ func (p *progress) line(e trans.Event) {
 	case trans.EventPacnew, trans.EventPacsave:
 		p.t.warnf("%s", p.besides(e))
 	case trans.EventWarning:
-		if e.About == trans.AboutMirror {
+		switch e.About {
+		case trans.AboutMirror:
 			p.later(p.t.tint.Err+"error: "+p.t.tint.Off, p.mirror(e))
+			return
+		case trans.AboutProgram:
+			p.later(p.t.tint.Err+"error: "+p.t.tint.Off, "command failed to execute correctly")
 			return
 		}
 		if text := p.warning(e); text != "" {
@@ -338,66 +341,4 @@ func (p *progress) warning(e trans.Event) string {
 		return "too many errors from " + e.Args[0] + ", skipping for the remainder of this transaction"
 	}
 	return e.Text
-}
-
-// optional tells of optional dependencies of a package that came.
-func (p *progress) optional(st *trans.Step) {
-	what := ""
-	var list []string
-	switch doing(st) {
-	case "installing":
-		what, list = "Optional dependencies for ", st.Package.OptDepends
-	case "upgrading", "downgrading":
-		what, list = "New optional dependencies for ", newIn(st.Package.OptDepends, st.Old.OptDepends)
-	}
-	if len(list) == 0 {
-		return
-	}
-	var shown []string
-	for _, text := range list {
-		d := desc.ParseDep(text)
-		mark := ""
-		switch {
-		case p.satisfied(d, true):
-			mark = " [installed]"
-		case p.satisfied(d, false):
-			mark = " [pending]"
-		}
-		shown = append(shown, text+mark)
-	}
-	p.t.print(what, st.Package.Name, "\n")
-	p.t.page().Lines("   ", shown)
-}
-
-// satisfied tells whether a package that is installed by now meets d, or one
-// of the plan.
-func (p *progress) satisfied(d desc.Dep, now bool) bool {
-	for i, st := range p.plan.Install {
-		if st.Package.Satisfies(d) && (!now || i <= p.next) {
-			return true
-		}
-	}
-	if !now {
-		return false
-	}
-	for _, q := range p.t.conf.Local.Packages() {
-		if q.Satisfies(d) && !p.goes(q.Name) {
-			return true
-		}
-	}
-	return false
-}
-
-// goes tells whether an installed package is removed or replaced by the plan,
-// as far as it has been carried out.
-func (p *progress) goes(name string) bool {
-	if at, ok := p.place[name]; ok {
-		return at <= p.next
-	}
-	for _, rm := range p.plan.Remove {
-		if rm.Package.Name == name {
-			return true
-		}
-	}
-	return false
 }
