@@ -237,6 +237,7 @@ func TestRefused(t *testing.T) {
 		{"info with a hostile name", desc.DecodePKGINFO, "# x\npkgname = ../a\n", desc.ErrName, 2},
 		{"info with a hostile backup", desc.DecodePKGINFO, "backup = ../../etc/passwd\n", desc.ErrPath, 1},
 		{"info with a bad size", desc.DecodePKGINFO, "size = 1.5\n", desc.ErrNumber, 1},
+		{"info with an endless line", desc.DecodePKGINFO, "pkgname = a\npkgdesc = " + strings.Repeat("A", 512<<10) + "\n", desc.ErrLine, 2},
 		{"info without a name", desc.DecodePKGINFO, "pkgver = 1-1\n", desc.ErrMissing, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

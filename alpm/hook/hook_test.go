@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -196,6 +197,24 @@ func TestSelectPackages(t *testing.T) {
 	want := []hook.Run{{Hook: with, Targets: []string{"a", "b", "c", "d"}}, {Hook: without}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestWhatIsGivenTwiceIsWarnedOf(t *testing.T) {
+	h, err := hook.Parse("x.hook", []byte("[Trigger]\nType = Path\nType = Package\nOperation = Install\nTarget = a\n"+
+		"[Action]\nDescription = a\nDescription = b\nWhen = PreTransaction\nWhen = PostTransaction\nExec = /a\nExec = /b\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"hook x.hook line 3: overwriting previous definition of Type", "hook x.hook line 8: overwriting previous definition of Description",
+		"hook x.hook line 10: overwriting previous definition of When", "hook x.hook line 12: overwriting previous definition of Exec",
+	}
+	if !slices.Equal(h.Warnings, want) {
+		t.Errorf("warnings: %q", h.Warnings)
+	}
+	if h.Description != "b" || h.When != hook.PostTransaction || h.Exec[0] != "/b" || h.Triggers[0].Type != hook.Package {
+		t.Errorf("the last one does not count: %+v", h)
 	}
 }
 

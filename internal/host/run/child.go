@@ -112,10 +112,9 @@ func childMain() (int, error) {
 	return superviseArgv(s, signals)
 }
 
-// superviseArgv runs the program as PID 2, passes TERM and its like on, and
-// reaps whatever ends meanwhile. INT is taken and dropped: a person's ^C is the
-// parent's to handle, and a scriptlet that sends it to who runs it, which to it
-// is the package manager, means that one.
+// superviseArgv runs the program as PID 2, passes TERM on, and reaps whatever
+// ends meanwhile. From outside comes TERM alone; another signal is of a script
+// that means its parent, which to it is the package manager, and that goes on.
 func superviseArgv(s spec, signals <-chan os.Signal) (int, error) {
 	path, err := lookInTree(s.Argv[0])
 	if err != nil {
@@ -133,8 +132,8 @@ func superviseArgv(s spec, signals <-chan os.Signal) (int, error) {
 	unix.Close(statusFD)
 	go func() {
 		for sig := range signals {
-			if sig != syscall.SIGPIPE && sig != syscall.SIGINT {
-				_ = syscall.Kill(-1, sig.(syscall.Signal)) // all but PID 1 itself
+			if sig == syscall.SIGTERM {
+				_ = syscall.Kill(-1, syscall.SIGTERM) // all but PID 1 itself
 			}
 		}
 	}()

@@ -118,7 +118,9 @@ func entries(t *testing.T, dir string) string {
 
 func TestExitCodes(t *testing.T) {
 	root := newTree(t)
-	for script, want := range map[string]int{"true": 0, "exit 7": 7, "kill -9 $$": 137} {
+	for script, want := range map[string]int{"true": 0, "exit 7": 7, "kill -9 $$": 137,
+		// To a script, its parent is the package manager, which goes on.
+		"kill -INT $PPID; sleep 0.1; exit 3": 3, "kill -HUP $PPID; sleep 0.1; exit 3": 3} {
 		if _, code := sh(t, run.InRoot{}, root, script); code != want {
 			t.Errorf("%s: exit code %d, want %d", script, code, want)
 		}
