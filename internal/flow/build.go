@@ -172,7 +172,7 @@ func (b *build) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &configurator{Machine: b.Machine, mf: b.mf, text: text, tree: b.tree, root: b.work.Root(), disks: b.disks}
+	c := &configurator{Machine: b.Machine, mf: b.mf, text: text, tree: b.tree, root: b.work.Root(), fresh: true, disks: b.disks}
 	err = c.configure(ctx)
 	b.homes = c.homes
 	return err

@@ -8,68 +8,108 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"slices"
 
 	"github.com/rastos/rastos/internal/account"
 	"github.com/rastos/rastos/internal/locale"
 	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/network"
-	"github.com/rastos/rastos/internal/selfpkg"
 	"github.com/rastos/rastos/internal/service"
 )
 
-// configurator writes what a manifest says into a system tree.
+// configurator writes what a manifest says beside packages into a system tree.
 type configurator struct {
 	*Machine
-	mf     *manifest.Manifest
-	text   []byte // the manifest as written
-	tree   Tree
-	root   string
-	disks  disks
+	mf    *manifest.Manifest
+	text  []byte // the manifest as written
+	tree  Tree
+	root  string // where the tree lies, for programs that run in it
+	fresh bool   // the tree was just made of packages; else it is somebody's
+	disks disks  // of a fresh one
+
 	homes  []account.Home
-	enable []string
+	enable []string // units that the network needs
+	gen    bool     // locale-gen has to run
 }
 
-// configure runs all of it, in an order in which each part finds what it needs:
-// accounts before services that run as one of them.
-func (c *configurator) configure(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{
-		c.accounts, c.locale, c.network, c.services, c.files, c.identity,
-	} {
-		if err := part(ctx); err != nil {
+// part is one thing that a manifest says of a system.
+type part struct {
+	kind string // "user", "setting", "network", "service", "file"
+	name string
+	do   func() error
+}
+
+// walk goes through all parts, in an order in which each finds what it needs:
+// accounts before services that run as one of them. What comes later may depend
+// on what earlier parts did.
+func (c *configurator) walk(visit func(part) error) error {
+	for _, parts := range []func() ([]part, error){c.users, c.settings, c.network, c.services, c.files} {
+		list, err := parts()
+		if err != nil {
+			return err
+		}
+		// The mistakes of all users, or all services, are told at once.
+		var wrong []error
+		for _, p := range list {
+			wrong = append(wrong, visit(p))
+		}
+		if err := errors.Join(wrong...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *configurator) accounts(context.Context) error {
-	var users []account.User
-	for _, u := range c.mf.Users {
-		users = append(users, account.User{
-			Name: u.Name, UID: u.UID, Comment: u.Comment, Shell: u.Shell,
-			PasswordHash: u.PasswordHash, Groups: u.Groups, SSHKeys: u.SSHKeys,
-		})
-	}
-	var err error
-	c.homes, err = account.Apply(c.tree, users, c.Now())
-	return err
-}
-
-func (c *configurator) locale(ctx context.Context) error {
-	s := c.mf.System
-	settings := locale.Settings{Hostname: s.Hostname, Timezone: s.Timezone, Locale: s.Locale, Keymap: s.Keymap}
-	// The default keymap is the kernel's own: it needs no console package.
-	if s.Keymap == "us" {
-		settings.Keymap = ""
-	}
-	res, err := locale.Apply(c.tree, settings)
-	if err != nil || !res.LocaleGen {
+// configure does all of it.
+func (c *configurator) configure(ctx context.Context) error {
+	if err := c.walk(func(p part) error { return p.do() }); err != nil {
 		return err
 	}
-	return c.inside(ctx, "locale-gen")
+	if c.gen {
+		if err := c.inside(ctx, "locale-gen"); err != nil {
+			return err
+		}
+	}
+	if !c.fresh {
+		return nil
+	}
+	return c.identity()
+}
+
+func (c *configurator) users() ([]part, error) {
+	var parts []part
+	for _, u := range c.mf.Users {
+		parts = append(parts, part{"user", u.Name, func() error {
+			homes, err := account.Apply(c.tree, []account.User{{
+				Name: u.Name, UID: u.UID, Comment: u.Comment, Shell: u.Shell,
+				PasswordHash: u.PasswordHash, Groups: u.Groups, SSHKeys: u.SSHKeys,
+			}}, c.Now())
+			c.homes = append(c.homes, homes...)
+			return err
+		}})
+	}
+	return parts, nil
+}
+
+func (c *configurator) settings() ([]part, error) {
+	s := c.mf.System
+	// The default keymap is the kernel's own: it needs no console package.
+	if s.Keymap == "us" {
+		s.Keymap = ""
+	}
+	apply := func(name string, settings locale.Settings) part {
+		return part{"setting", name, func() error {
+			res, err := locale.Apply(c.tree, settings)
+			c.gen = c.gen || res.LocaleGen
+			return err
+		}}
+	}
+	return []part{
+		apply("hostname", locale.Settings{Hostname: s.Hostname}),
+		apply("timezone", locale.Settings{Timezone: s.Timezone}),
+		apply("locale", locale.Settings{Locale: s.Locale}),
+		apply("keymap", locale.Settings{Keymap: s.Keymap}),
+	}, nil
 }
 
 // inside runs a program of the tree in it.
@@ -85,7 +125,7 @@ func (c *configurator) inside(ctx context.Context, argv ...string) error {
 	return nil
 }
 
-func (c *configurator) network(context.Context) error {
+func (c *configurator) network() ([]part, error) {
 	n := c.mf.Network
 	s := network.Settings{Nameservers: n.Nameservers, Search: n.Search}
 	for _, l := range n.Links {
@@ -93,53 +133,21 @@ func (c *configurator) network(context.Context) error {
 			Name: l.Name, DHCP: l.DHCP, Addresses: l.Addresses, Gateways: l.Gateways, DNS: l.DNS, MTU: l.MTU,
 		})
 	}
-	res, err := network.Apply(c.tree, s)
-	c.enable = append(c.enable, res.Services...)
-	return err
+	said := len(s.Nameservers)+len(s.Search)+len(s.Links) > 0
+	if !said && !c.fresh && !c.isRastOS() {
+		return nil, nil // how such a system finds its names is not the manifest's affair
+	}
+	return []part{{"network", "links", func() error {
+		res, err := network.Apply(c.tree, s)
+		c.enable = append(c.enable, res.Services...)
+		return err
+	}}}, nil
 }
 
-// ownServices are those of the package rastos that every machine runs.
-func ownServices() []string { return []string{"rastos-complete.service", "rastos-fold.service"} }
-
-func (c *configurator) services(context.Context) error {
-	if _, err := service.Preset(c.tree); err != nil {
-		return err
-	}
-	enable, disable := append(slices.Clone(c.enable), ownServices()...), []string(nil)
-	for _, s := range c.mf.Services {
-		if s.Defined() {
-			if err := service.Define(c.tree, definition(s)); err != nil {
-				return err
-			}
-		}
-		switch {
-		case s.Disable:
-			disable = append(disable, s.Name)
-		case s.Enable:
-			enable = append(enable, s.Name)
-		}
-	}
-	if _, err := service.Enable(c.tree, enable...); err != nil {
-		return err
-	}
-	if err := c.ownBlessing(); err != nil {
-		return err
-	}
-	if len(disable) == 0 {
-		return nil
-	}
-	_, err := service.NeverStart(c.tree, disable...)
-	return err
-}
-
-// ownBlessing keeps systemd-boot's own service from calling a boot good before
-// its health was checked: a generator starts it whenever the loader counts.
-func (c *configurator) ownBlessing() error {
-	const name = "etc/systemd/system/systemd-bless-boot.service"
-	if _, err := c.tree.Lstat(name); err == nil {
-		return nil
-	}
-	return c.tree.Symlink("/dev/null", name)
+// isRastOS tells whether the tree has the package rastos, which finishes boots.
+func (c *configurator) isRastOS() bool {
+	_, err := c.tree.Lstat("usr/lib/systemd/system/" + ownServices()[0])
+	return err == nil
 }
 
 func definition(s manifest.Service) service.Definition {
@@ -149,59 +157,8 @@ func definition(s manifest.Service) service.Definition {
 	}
 }
 
-// files writes what is rastOS's own: fstab, pacman.conf, the manifest with its
-// keys.
-func (c *configurator) files(context.Context) error {
-	for _, d := range []string{"etc/rastos/keys"} {
-		if err := c.tree.MkdirAll(d, 0o755); err != nil {
-			return err
-		}
-	}
-	files := map[string][]byte{
-		"etc/fstab":              fstab(c.disks, c.mf),
-		"etc/pacman.conf":        pacmanConf(c.mf),
-		"etc/rastos/rastos.toml": c.text,
-	}
-	for _, r := range c.mf.Repositories {
-		if r.Key == "" {
-			continue
-		}
-		key, err := os.ReadFile(r.Key)
-		if err != nil {
-			return fmt.Errorf("read the key of repository %s: %w", r.Name, err)
-		}
-		files[keyPath(r.Name)] = key
-	}
-	for name, data := range files {
-		if err := c.tree.WriteFile(name, data, 0o644); err != nil {
-			return err
-		}
-	}
-	if *c.mf.System.Agent {
-		return nil
-	}
-	for _, f := range selfpkg.AgentFiles() {
-		// Masking beats removal: an upgrade of the package would bring it back.
-		if path.Ext(f) != ".rules" {
-			continue
-		}
-		if err := c.maskRules(path.Base(f)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// maskRules shadows a rules file of a package, as udev(7) has it.
-func (c *configurator) maskRules(name string) error {
-	if err := c.tree.MkdirAll("etc/udev/rules.d", 0o755); err != nil {
-		return err
-	}
-	return c.tree.Symlink("/dev/null", "etc/udev/rules.d/"+name)
-}
-
 // identity leaves to the first boot what no two machines may share.
-func (c *configurator) identity(context.Context) error {
+func (c *configurator) identity() error {
 	if err := c.tree.WriteFile("etc/machine-id", nil, 0o444); err != nil {
 		return err
 	}

@@ -46,8 +46,9 @@ type Change struct {
 
 // FS is an overlay.
 type FS struct {
-	base  Base
-	nodes map[string]*node
+	base    Base
+	nodes   map[string]*node
+	touched map[string]bool // since Mark
 }
 
 // node is what the overlay has for a name.
@@ -59,7 +60,18 @@ type node struct {
 func (n *node) gone() bool { return n.mode&fs.ModeIrregular != 0 }
 
 // New makes an overlay without changes.
-func New(base Base) *FS { return &FS{base: base, nodes: map[string]*node{}} }
+func New(base Base) *FS {
+	return &FS{base: base, nodes: map[string]*node{}, touched: map[string]bool{}}
+}
+
+// Mark begins a new count of what Touched returns.
+func (f *FS) Mark() { f.touched = map[string]bool{} }
+
+// Touched lists the changes of names that were written, linked or removed since
+// Mark.
+func (f *FS) Touched() []Change {
+	return slices.DeleteFunc(f.Changes(), func(c Change) bool { return !f.touched[c.Path] })
+}
 
 func clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
@@ -123,8 +135,13 @@ func (f *FS) WriteFile(name string, data []byte, perm fs.FileMode) error {
 	if info, err := f.Lstat(name); err == nil && info.IsDir() {
 		return fail("open", name, syscall.EISDIR)
 	}
-	f.nodes[clean(name)] = &node{mode: perm.Perm(), data: bytes.Clone(data)}
+	f.put(name, &node{mode: perm.Perm(), data: bytes.Clone(data)})
 	return nil
+}
+
+func (f *FS) put(name string, n *node) {
+	name = clean(name)
+	f.nodes[name], f.touched[name] = n, true
 }
 
 // parent asks for the folder that a name is in.
@@ -174,7 +191,7 @@ func (f *FS) Symlink(target, name string) error {
 	if _, err := f.Lstat(name); err == nil {
 		return fail("symlink", name, fs.ErrExist)
 	}
-	f.nodes[clean(name)] = &node{mode: fs.ModeSymlink | 0o777, data: []byte(target)}
+	f.put(name, &node{mode: fs.ModeSymlink | 0o777, data: []byte(target)})
 	return nil
 }
 
@@ -261,6 +278,7 @@ func (f *FS) Remove(name string) error {
 // RemoveAll removes what is there, if anything, with all that is in it.
 func (f *FS) RemoveAll(name string) error {
 	at := clean(name)
+	f.touched[at] = true
 	for other := range f.nodes {
 		if strings.HasPrefix(other, at+"/") {
 			delete(f.nodes, other)

@@ -83,6 +83,12 @@ func TestChangesAreListedAndTheTreeBelowStays(t *testing.T) {
 	if data, _ := os.ReadFile(d.at("etc/hostname")); string(data) != "old\n" {
 		t.Errorf("below: %q", data)
 	}
+	f.Mark()
+	must(t, f.WriteFile("etc/new/deep/x", []byte("again"), 0o644))
+	must(t, f.WriteFile("etc/dir/file", []byte("file"), 0o644))
+	if diff := cmp.Diff([]Change{{"etc/new/deep/x", Write}}, f.Touched()); diff != "" {
+		t.Errorf("since the mark: %s", diff)
+	}
 	must(t, f.RemoveAll("etc/dir"))
 	if _, err := f.ReadFile("etc/dir/file"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in a removed folder: %v", err)

@@ -3,7 +3,9 @@
 package service
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -44,6 +46,26 @@ func Define(root FS, d Definition) error {
 	return err
 }
 
+// definedMark begins a unit file that Define wrote.
+const definedMark = "# Written by rastos from the manifest: change it there.\n"
+
+// Undefine removes the unit file of a service that Define wrote; another's
+// stays. Links to it are Disable's.
+func Undefine(root FS, name string) error {
+	file := configDir + "/" + FullName(name)
+	text, err := root.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.HasPrefix(string(text), definedMark) {
+		return nil
+	}
+	if err == nil {
+		err = root.Remove(file)
+	}
+	if err != nil {
+		return fmt.Errorf("take service %s back: %w", FullName(name), err)
+	}
+	return nil
+}
+
 func (d Definition) unitFile(name string) (string, error) {
 	fail := func(format string, args ...any) (string, error) {
 		return "", &Error{Unit: name, Reason: fmt.Sprintf(format, args...)}
@@ -68,7 +90,7 @@ func (d Definition) unitFile(name string) (string, error) {
 	}
 
 	var out strings.Builder
-	out.WriteString("# Written by rastos from the manifest: change it there.\n[Unit]\n")
+	out.WriteString(definedMark + "[Unit]\n")
 	set := func(key, value string) {
 		if value != "" {
 			fmt.Fprintf(&out, "%s=%s\n", key, value)

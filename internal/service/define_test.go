@@ -69,6 +69,24 @@ func TestSystemdTakesOurUnit(t *testing.T) {
 	}
 }
 
+func TestUndefineTakesBackItsOwnOnly(t *testing.T) {
+	root, dir := newRoot(t, map[string]string{"etc/systemd/system/theirs.service": "[Service]\nExecStart=/bin/true\n"})
+	if err := Define(root, Definition{Name: "hello", Command: "/bin/true"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Disable(root, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"hello", "theirs", "absent"} {
+		if err := Undefine(root, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, configDir, "*.service")); len(left) != 1 || filepath.Base(left[0]) != "theirs.service" {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestDefineRefuses(t *testing.T) {
 	root, dir := newRoot(t, nil)
 	for _, d := range []Definition{
