@@ -195,3 +195,46 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestExact(t *testing.T) {
+	repo := "a 1 depends=lib | lib 1 | x 2 groups=g | y 1 groups=g | bash 5 provides=sh"
+	for name, c := range map[string]struct {
+		installed, pins string
+		decl            Declaration
+		want            string
+	}{
+		"nothing to do":   {"a 1 depends=lib|lib 1 dep", "a 1 lib 1", Declaration{Targets: []string{"a"}}, ""},
+		"from nothing":    {"", "a 1 lib 1", Declaration{Targets: []string{"a"}}, "+core/a=1 +core/lib=1 lib:depend"},
+		"back and away":   {"a 2 depends=lib|lib 1 dep|new 1", "a 1 lib 1", Declaration{Targets: []string{"a"}}, "+core/a=1 -new"},
+		"held and others": {"a 1 depends=lib|lib 1 dep|k 1|paru 1|own 1", "a 1 lib 1", Declaration{Targets: []string{"a"}, Hold: []string{"k"}, Foreign: []string{"paru"}, Own: []string{"own"}}, "(held k)"},
+		"a group":         {"", "x 2 y 1", Declaration{Targets: []string{"g"}}, "+core/x=2 +core/y=1"},
+		"provided":        {"bash 4 provides=sh dep", "bash 5", Declaration{Targets: []string{"sh"}}, "+core/bash=5 bash:explicit (provided sh)"},
+	} {
+		var pins []Pin
+		words := strings.Fields(c.pins)
+		for i := 0; i < len(words); i += 2 {
+			pins = append(pins, Pin{words[i], words[i+1], "core"})
+		}
+		u := Universe{Installed: pkgs(c.installed), Repos: func() ([]solve.Repo, error) {
+			return reposOf(map[string][]*desc.Package{"core": pkgs(repo)}, "core"), nil
+		}}
+		got, err := Exact(u, c.decl, pins)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, show(got)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	u := Universe{Repos: func() ([]solve.Repo, error) {
+		return reposOf(map[string][]*desc.Package{"core": pkgs(repo)}, "core"), nil
+	}}
+	var lack *LackError
+	if _, err := Exact(u, Declaration{Targets: []string{"x"}}, []Pin{{"y", "1", "core"}}); !errors.As(err, &lack) {
+		t.Errorf("a declared name that nothing pinned means: %v", err)
+	}
+	if _, err := Exact(u, Declaration{}, []Pin{{"y", "2", "core"}}); !errors.As(err, &lack) {
+		t.Errorf("a version that the repository does not have: %v", err)
+	}
+}
