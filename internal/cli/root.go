@@ -31,6 +31,8 @@ const rootExample = `  rastos check rastos.toml           find every mistake in 
 func newRoot(s *session) *cobra.Command {
 	root := group("rastos", "Build, run and keep alive a system that can always go back",
 		checkCommand(s),
+		planCommand(s),
+		applyCommand(s),
 		statusCommand(s),
 		imageCommand(s),
 		repoCommand(s),

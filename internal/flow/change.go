@@ -9,6 +9,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
 )
@@ -108,7 +109,11 @@ func (m *Machine) RunChange(ctx context.Context, sink report.Sink, w *World, p *
 	if w.sys == nil {
 		return Changed{}, fmt.Errorf("%s: the plan is for a machine booted from a node", p.Verb)
 	}
-	d, err := m.changeInNode(ctx, sink, w, p)
+	work, err := m.changeWork(p)
+	if err != nil {
+		return Changed{}, err
+	}
+	d, err := m.changeInNode(ctx, sink, w, p, work)
 	return Changed{Reason: p.Reason(), Deployment: &d}, err
 }
 
@@ -123,7 +128,31 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 		return Changed{}, err
 	}
-	return Changed{Reason: p.Reason()}, w.engine.Run(ctx, env, p.Packages, events)
+	if err := w.engine.Run(ctx, env, p.Packages, events); err != nil || w.mf == nil {
+		return Changed{Reason: p.Reason()}, err
+	}
+	t, err := m.Tree(w.Root)
+	if err != nil {
+		return Changed{}, err
+	}
+	defer t.Close()
+	return Changed{Reason: p.Reason()}, m.pinChange(ctx, env, t, w.mf, p)
+}
+
+// changeWork is what a change of packages does to a new node beside them: it
+// pins what came out.
+func (m *Machine) changeWork(p *ChangePlan) (nodeWork, error) {
+	mf, err := m.runningManifest()
+	return nodeWork{mf: mf, reason: p.Reason(), tree: func(ctx context.Context, env trans.Env, t Tree) error {
+		return m.pinChange(ctx, env, t, mf, p)
+	}}, err
+}
+
+func (m *Machine) pinChange(ctx context.Context, env trans.Env, t Tree, mf *manifest.Manifest, p *ChangePlan) error {
+	old, _ := readLock(t.ReadFile, systemLockPath) // a broken one is written anew
+	pins := pinner{env: env, mf: mf, tree: t, plan: p.Packages, old: old}
+	_, err := pins.write(ctx)
+	return err
 }
 
 // summary names what a transaction does, for the list of nodes.

@@ -35,16 +35,16 @@ func (p *ChangePlan) current(sys *System) error {
 }
 
 // changeInNode builds the new node beside the running one, deploys and arms it.
-func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (d deploy.Deployment, err error) {
+func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, work nodeWork) (d deploy.Deployment, err error) {
 	err = m.locked(w.sys, sink, func() error {
 		if err := p.current(w.sys); err != nil {
 			return err
 		}
-		n, err := m.buildNode(ctx, sink, w, p)
+		n, err := m.buildNode(ctx, sink, w, p, work)
 		if err != nil {
 			return err
 		}
-		d, err = m.stage(ctx, sink, w.sys, deploy.Request{Node: n, From: p.From, Reason: n.Reason})
+		d, err = m.stageWith(ctx, sink, w.sys, deploy.Request{Node: n, From: p.From, Reason: n.Reason}, work)
 		return err
 	})
 	return d, err
@@ -52,11 +52,7 @@ func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, 
 
 // buildNode makes the new node: a copy of the base, the packages in it,
 // sealed. Whatever fails before the seal leaves nothing.
-func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (n node.Node, err error) {
-	mf, err := m.runningManifest()
-	if err != nil {
-		return n, err
-	}
+func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork) (n node.Node, err error) {
 	work, err := w.sys.Nodes.Begin(p.Base.Number, p.Verb)
 	if err != nil {
 		return n, err
@@ -78,16 +74,21 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 	if err != nil {
 		return n, err
 	}
-	events := packageEvents(sink)
-	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
-		return n, err
+	if !p.Empty() {
+		events := packageEvents(sink)
+		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
+			return n, err
+		}
+		if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
+			return n, err
+		}
 	}
-	if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
+	if err := do.tree(ctx, env, t); err != nil {
 		return n, err
 	}
 	return m.seal(w.sys, work, t, node.Node{
-		Reason: p.Reason(), Manifest: mf.SHA256, Owned: true,
-	}, mf.Kernel.Package)
+		Reason: do.reason, Manifest: do.mf.SHA256, Owned: true,
+	}, do.mf.Kernel.Package)
 }
 
 // liveAccounts gives a tree being built this machine's user and group numbers,

@@ -20,12 +20,14 @@ import (
 // configurator writes what a manifest says beside packages into a system tree.
 type configurator struct {
 	*Machine
-	mf    *manifest.Manifest
-	text  []byte // the manifest as written
-	tree  Tree
-	root  string // where the tree lies, for programs that run in it
-	fresh bool   // the tree was just made of packages; else it is somebody's
-	disks disks  // of a fresh one
+	mf      *manifest.Manifest
+	text    []byte // the manifest as written
+	tree    Tree
+	root    string             // where the tree lies, for programs that run in it
+	homesAt string             // root of the tree that people's homes are in
+	fresh   bool               // the tree was just made of packages; else it is somebody's
+	disks   disks              // of a fresh one
+	old     *manifest.Manifest // what the tree was told before; nil: nothing
 
 	homes  []account.Home
 	enable []string // units that the network needs

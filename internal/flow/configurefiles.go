@@ -9,14 +9,16 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/selfpkg"
 )
 
-// systemManifestPath is where a tree has its manifest.
-var systemManifestPath = strings.TrimPrefix(manifest.SystemPath, "/")
+// Where a tree has its manifest and its lock, below its root.
+const (
+	systemManifestPath = "etc/rastos/rastos.toml"
+	systemLockPath     = "etc/rastos/rastos.lock"
+)
 
 // files lists what is rastOS's own: pacman.conf, the manifest with its keys,
 // whether the guest agent may start; in a fresh tree fstab, too.

@@ -73,12 +73,11 @@ func (c *configurator) service(s manifest.Service) error {
 // retired takes back what the manifest that the tree has says of services, and
 // the new one no longer does.
 func (c *configurator) retired() []part {
-	old := c.previous()
-	if old == nil {
+	if c.old == nil {
 		return nil
 	}
 	var parts []part
-	for _, s := range old.Services {
+	for _, s := range c.old.Services {
 		now := slices.IndexFunc(c.mf.Services, func(n manifest.Service) bool { return service.FullName(n.Name) == service.FullName(s.Name) })
 		if now >= 0 && (c.mf.Services[now].Defined() || !s.Defined()) {
 			continue
@@ -106,9 +105,6 @@ func (c *configurator) retire(s manifest.Service, spokenOf bool) error {
 
 // previous is the manifest that the tree has, as far as it can be read.
 func (c *configurator) previous() *manifest.Manifest {
-	if c.fresh {
-		return nil
-	}
 	text, err := c.tree.ReadFile(systemManifestPath)
 	if err != nil {
 		return nil

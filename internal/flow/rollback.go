@@ -113,6 +113,12 @@ func (m *Machine) stage(ctx context.Context, sink report.Sink, sys *System, r de
 	if err != nil {
 		return deploy.Deployment{}, err
 	}
+	return m.stageWith(ctx, sink, sys, r, nodeWork{mf: mf})
+}
+
+// stageWith is stage by a manifest that is not the running one, and with more
+// to do to the merged /etc.
+func (m *Machine) stageWith(ctx context.Context, sink report.Sink, sys *System, r deploy.Request, work nodeWork) (deploy.Deployment, error) {
 	task := report.Begin(sink, "merge /etc", 0, "")
 	d, err := sys.Deploys.Create(r)
 	task.End(err, conflictSummary(d))
@@ -128,10 +134,12 @@ func (m *Machine) stage(ctx context.Context, sink report.Sink, sys *System, r de
 	if err := m.seedVolumes(ctx, sys, d.Node); err != nil {
 		return d, err
 	}
-	return m.arm(sink, sys, d, bootOptions{
-		kernelPackage: mf.Kernel.Package, cmdline: mf.Kernel.Cmdline, compress: mf.Disk.Compress,
-		title: mf.System.Hostname, tries: mf.Snapshots.Tries,
-	})
+	if work.etc != nil {
+		if err := work.etc(d); err != nil {
+			return d, err
+		}
+	}
+	return m.arm(sink, sys, d, optionsOf(work.mf))
 }
 
 func conflictSummary(d deploy.Deployment) string {

@@ -32,6 +32,7 @@ type World struct {
 	Root string // what is asked about
 
 	engine  PackageEngine
+	mf      *manifest.Manifest // nil: it has none
 	env     EnvOf
 	syncDir string    // of the repositories' databases; "": the tree's own
 	sys     *System   // of a machine booted from a node; nil: changes happen in place
@@ -66,11 +67,7 @@ func (m *Machine) World(s Settings, at Place) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(root, manifest.SystemPath)
-	if root == "/" {
-		path = cmp.Or(m.manifestPath, path)
-	}
-	mf, err := systemManifest(path, root)
+	mf, err := systemManifest(m.systemManifestFile(root), root)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +75,7 @@ func (m *Machine) World(s Settings, at Place) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.mf = mf
 	w.engine, err = m.engine(mf)
 	return w, err
 }
