@@ -26,10 +26,12 @@ var errTruncated = errors.New("the connection broke off in the middle of the fil
 
 // A download is one request on its way.
 type download struct {
-	f    *Fetcher
-	req  Request
-	res  *Result
-	part string
+	f      *Fetcher
+	req    Request
+	res    *Result
+	part   string
+	begin  func() // tells that it begins, when its turn has come
+	banned bool   // the host that just failed is left alone from now on
 
 	// What the partial file is a piece of, for requests without a digest:
 	// only this URL can continue it, and only while its validator holds.
@@ -42,7 +44,7 @@ func (d *download) run(ctx context.Context) error {
 		d.f.emit(d.event(Finished))
 		return nil
 	}
-	d.f.emit(d.event(Begun))
+	d.begin()
 	if err := os.MkdirAll(filepath.Dir(d.part), 0o755); err != nil {
 		return d.fatal(err)
 	}
@@ -113,7 +115,7 @@ func (d *download) tryMirrors(ctx context.Context) error {
 				failed.Attempts[i] = Attempt{URL: redact(raw), Err: err}
 			}
 			again = again || errors.Is(err, errTruncated)
-			d.f.emit(Event{Kind: Retry, Name: d.name(), URL: redact(raw), Err: err})
+			d.failed(raw, err)
 		}
 		if !again {
 			break
@@ -133,11 +135,23 @@ func (d *download) tryCaches(ctx context.Context) (done bool, err error) {
 		if err := d.hopeless(ctx, err); err != nil {
 			return false, err
 		}
-		if !errors.Is(err, errMissing) && !errors.Is(err, errBanned) {
-			d.f.emit(Event{Kind: Retry, Name: d.name(), URL: redact(raw), Err: err})
+		if !errors.Is(err, errMissing) {
+			d.failed(raw, err)
 		}
 	}
 	return false, nil
+}
+
+// failed tells of a server that failed, and of a host that did so too often.
+func (d *download) failed(raw string, err error) {
+	if errors.Is(err, errBanned) {
+		return // it was told when that began
+	}
+	d.f.emit(Event{Kind: Retry, Name: d.name(), URL: redact(raw), Err: err})
+	if d.banned {
+		d.banned = false
+		d.f.emit(Event{Kind: Banned, Name: d.name(), URL: redact(raw), Err: err})
+	}
 }
 
 // hopeless returns the error with which no other server need be asked.
@@ -171,17 +185,13 @@ func (d *download) attempt(ctx context.Context, raw string, mayLack bool) error 
 		return errBanned
 	}
 	err = d.fromHTTP(ctx, raw)
-	banned := false
 	switch {
 	case err == nil, ctx.Err() != nil, isLocal(err):
 	case mayLack && errors.Is(err, errMissing):
 	case isDNS(err):
-		banned = d.f.hosts.hard(u.Host)
+		d.banned = d.f.hosts.hard(u.Host)
 	default:
-		banned = d.f.hosts.soft(u.Host)
-	}
-	if banned {
-		defer d.f.emit(Event{Kind: Banned, Name: d.name(), URL: u.Redacted(), Err: err})
+		d.banned = d.f.hosts.soft(u.Host)
 	}
 	return err
 }

@@ -58,13 +58,28 @@ func (e *Error) Error() string {
 	if len(e.Attempts) == 0 {
 		return fmt.Sprintf("download %s: no mirror is configured", name)
 	}
+	last := e.last()
+	return fmt.Sprintf("download %s: %s: %v", name, hostOf(last.URL), last.Err)
+}
+
+// last is the last attempt that was made: a mirror that was really asked tells
+// more than one that was left alone.
+func (e *Error) last() Attempt {
 	last := e.Attempts[len(e.Attempts)-1]
-	for _, a := range e.Attempts { // a mirror that was really asked tells more
+	for _, a := range e.Attempts {
 		if !errors.Is(a.Err, errBanned) {
 			last = a
 		}
 	}
-	return fmt.Sprintf("download %s: %s: %v", name, hostOf(last.URL), last.Err)
+	return last
+}
+
+// Cause is how the last mirror that was asked failed; nil where there is none.
+func (e *Error) Cause() error {
+	if len(e.Attempts) == 0 {
+		return nil
+	}
+	return e.last().Err
 }
 
 // Unwrap gives the causes of all attempts.

@@ -35,6 +35,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -115,6 +116,7 @@ type Fetcher struct {
 	UserAgent string        // empty: "rastos"
 	Events    func(Event)   // called by one goroutine at a time; may be nil
 	Program   *Program      // does the transfers; nil: this package
+	StopEarly bool          // begin no file after one has failed
 
 	eventMu    sync.Mutex
 	hosts      hostTable
@@ -149,13 +151,27 @@ func (f *Fetcher) Fetch(ctx context.Context, reqs []Request) ([]Result, error) {
 	errs := make([]error, len(reqs))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(f.parallel())
+	var failed atomic.Bool
+	before := make(chan struct{}) // closed when the file before this one has begun
+	close(before)
 	for _, i := range largestFirst(reqs) {
+		wait, begun := before, make(chan struct{})
+		before = begun
 		group.Go(func() error {
-			if gctx.Err() != nil {
+			tell := sync.OnceFunc(func() { close(begun) })
+			defer tell()
+			if gctx.Err() != nil || f.StopEarly && failed.Load() {
 				return nil
 			}
 			d := &download{f: f, req: reqs[i], res: &results[i], part: results[i].Path + partSuffix}
-			errs[i] = d.run(gctx)
+			d.begin = func() {
+				<-wait
+				d.f.emit(d.event(Begun))
+				tell()
+			}
+			if errs[i] = d.run(gctx); errs[i] != nil {
+				failed.Store(true)
+			}
 			var full *SpaceError
 			if errors.As(errs[i], &full) {
 				return errs[i] // no other file would fit either

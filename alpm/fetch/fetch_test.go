@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,10 +84,10 @@ func TestDNSFailureBansAtOnce(t *testing.T) {
 	data := payload(1, 50)
 	good := serve(t, content(map[string][]byte{"a": data, "b": data}))
 	f := &Fetcher{Dir: t.TempDir(), Parallel: 1}
-	var retries []string
+	var told []EventKind
 	f.Events = func(e Event) {
-		if e.Kind == Retry {
-			retries = append(retries, e.Err.Error())
+		if e.Kind == Retry || e.Kind == Banned {
+			told = append(told, e.Kind)
 		}
 	}
 	for _, name := range []string{"a", "b"} {
@@ -94,8 +95,8 @@ func TestDNSFailureBansAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(retries) != 2 || retries[1] != errBanned.Error() {
-		t.Errorf("retries %q", retries)
+	if !slices.Equal(told, []EventKind{Retry, Banned}) {
+		t.Errorf("told %v", told)
 	}
 }
 
@@ -370,4 +371,15 @@ func TestCompressedTransfer(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustContain(t, filepath.Join(f.Dir, "x.tar.gz"), data)
+}
+
+func TestStopEarly(t *testing.T) {
+	m := serve(t, content(map[string][]byte{"b": payload(1, 10)}))
+	f := &Fetcher{Dir: t.TempDir(), Parallel: 1, StopEarly: true}
+	res, err := f.Fetch(context.Background(), []Request{
+		{URLs: []string{m.URL + "/a"}, Dest: "a", Size: 100}, {URLs: []string{m.URL + "/b"}, Dest: "b", Size: 50},
+	})
+	if err == nil || res[1].URL != "" || m.hits.Load() != 1 {
+		t.Errorf("error %v, %+v, asked %d times", err, res, m.hits.Load())
+	}
 }

@@ -9,7 +9,7 @@ import (
 // innerConflicts settles conflicts between two targets: where one provides
 // the other, the other is dropped.
 func (s *state) innerConflicts() error {
-	if s.r.NoConflicts || len(s.add) == 0 {
+	if s.r.NoConflicts || !s.began {
 		return nil
 	}
 	s.stage(StageConflicts)

@@ -171,7 +171,10 @@ func (e *ConflictError) Hint() string {
 func (e *ConflictError) ExitCode() int { return exitUnsatisfiable }
 
 // DuplicateError says that one name was asked for as two different packages.
-type DuplicateError struct{ Name, First, Second string }
+type DuplicateError struct {
+	Name, First, Second string
+	Again               *desc.Package // the second of the two, where it is a target
+}
 
 func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("%s is asked for twice, as %s and as %s", e.Name, e.First, e.Second)

@@ -168,6 +168,7 @@ type state struct {
 	assume  []*desc.Package
 	notes   []Note
 	skipped map[string]bool // targets left out because something is missing
+	began   bool            // there were packages to install, perhaps all left out since
 }
 
 func newState(u *Universe, r *Request) *state {

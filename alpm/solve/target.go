@@ -14,10 +14,14 @@ import (
 
 // addTargets turns the names of the request into packages. It finds all names
 // that mean nothing, not only the first.
-func (s *state) addTargets() error {
+func (s *state) addTargets() error { return each(s.r.Targets, s.addTarget) }
+
+// each does something with every target. Those that name nothing are told
+// together.
+func each(targets []string, do func(string) error) error {
 	var lost []*NotFoundError
-	for _, t := range s.r.Targets {
-		err := s.addTarget(t)
+	for _, t := range targets {
+		err := do(t)
 		var none *NotFoundError
 		switch {
 		case errors.As(err, &none):
@@ -128,7 +132,7 @@ func (s *state) addChosen(c Candidate, target string) error {
 		if n.pkg == p {
 			return nil
 		}
-		return &DuplicateError{Name: p.Name, First: label(n.pkg, n.repo), Second: label(p, c.Repo)}
+		return &DuplicateError{Name: p.Name, First: label(n.pkg, n.repo), Second: label(p, c.Repo), Again: p}
 	}
 	if old := s.local.byName[p.Name]; old != nil {
 		switch cmp := version.Compare(p.Version, old.Version); {
@@ -156,27 +160,32 @@ func label(p *desc.Package, repo string) string {
 
 // addRemovals turns the removal targets into installed packages.
 func (s *state) addRemovals() error {
-	for _, t := range s.r.Remove {
-		name := strings.TrimPrefix(t, "local/")
-		if p := s.local.byName[name]; p != nil {
-			s.addRemoval(p, CauseRequested, "")
-			continue
-		}
-		found := false
-		for _, p := range sortedByName(s.u.Installed) {
-			if slices.Contains(p.Groups, name) {
-				s.addRemoval(p, CauseRequested, "")
-				found = true
-			}
-		}
-		if !found {
-			return notInstalled(s.u.Installed, name)
-		}
+	if err := each(s.r.Remove, s.addTargetRemoval); err != nil {
+		return err
 	}
 	for _, n := range s.add {
 		if s.remName[n.pkg.Name] != nil {
 			return &DuplicateError{Name: n.pkg.Name, First: "a package to install", Second: "a package to remove"}
 		}
+	}
+	return nil
+}
+
+func (s *state) addTargetRemoval(target string) error {
+	name := strings.TrimPrefix(target, "local/")
+	if p := s.local.byName[name]; p != nil {
+		s.addRemoval(p, CauseRequested, "")
+		return nil
+	}
+	found := false
+	for _, p := range sortedByName(s.u.Installed) {
+		if slices.Contains(p.Groups, name) {
+			s.addRemoval(p, CauseRequested, "")
+			found = true
+		}
+	}
+	if !found {
+		return notInstalled(s.u.Installed, name)
 	}
 	return nil
 }
@@ -192,6 +201,7 @@ func (s *state) reposFor(u Usage) []Repo {
 }
 
 func (s *state) checkArch() error {
+	s.began = len(s.add) > 0
 	if len(s.u.Arch) == 0 {
 		return nil
 	}

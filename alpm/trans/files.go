@@ -16,12 +16,14 @@ import (
 	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/alpm/solve"
 )
 
 // files are the packages that a request gives as archives.
 type files struct {
 	infos  []*desc.Package
 	path   map[*desc.Package]string
+	given  map[*desc.Package]string // the path as it was given
 	remote map[*desc.Package]bool
 	proven proofs
 }
@@ -38,7 +40,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 // loadFiles reads and verifies the packages given as archives. The error joins
 // a *FileError for each that cannot be used.
 func loadFiles(ctx context.Context, env *Env, req Request) (*files, error) {
-	f := &files{path: map[*desc.Package]string{}, remote: map[*desc.Package]bool{}, proven: proofs{}}
+	f := &files{path: map[*desc.Package]string{}, given: map[*desc.Package]string{}, remote: map[*desc.Package]bool{}, proven: proofs{}}
 	var errs []error
 	for i, file := range append(append([]string(nil), req.Files...), req.Remote...) {
 		if err := f.load(ctx, env, file, i >= len(req.Files)); err != nil {
@@ -67,8 +69,17 @@ func (f *files) load(ctx context.Context, env *Env, file string, remote bool) er
 	}
 	info.Files = nil // Run reads them again; a plan is to stay small
 	f.infos = append(f.infos, info)
-	f.path[info], f.remote[info], f.proven[abs] = abs, remote, *p
+	f.path[info], f.given[info], f.remote[info], f.proven[abs] = abs, file, remote, *p
 	return nil
+}
+
+// blame names the file of an error about a package that is given as one.
+func (f *files) blame(err error) error {
+	var dup *solve.DuplicateError
+	if errors.As(err, &dup) && f.given[dup.Again] != "" {
+		return &FileError{File: f.given[dup.Again], Err: err}
+	}
+	return err
 }
 
 // FetchURLs has packages that are given as URLs in the cache, each with its

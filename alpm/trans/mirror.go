@@ -15,6 +15,7 @@ func (e *Env) fetcher(events func(fetch.Event)) *fetch.Fetcher {
 	f := &fetch.Fetcher{Events: events}
 	if t := e.Fetcher; t != nil {
 		f.Client, f.Parallel, f.Stall, f.UserAgent, f.Program = t.Client, t.Parallel, t.Stall, t.UserAgent, t.Program
+		f.StopEarly = t.StopEarly
 		if t.Events != nil {
 			f.Events = func(ev fetch.Event) {
 				t.Events(ev)

@@ -39,7 +39,7 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 	}
 	sol, err := solve.Solve(u, solveRequest(req, files.infos))
 	if err != nil {
-		return nil, err
+		return nil, files.blame(err)
 	}
 	return newPlan(&env, req.Options, sol, files), nil
 }

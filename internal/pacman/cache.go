@@ -18,7 +18,7 @@ const lowSpeed = 10 * time.Second
 // fetcher is how files are downloaded.
 func (s *session) fetcher() *fetch.Fetcher {
 	c := s.conf
-	f := &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads), Stall: lowSpeed, UserAgent: s.Getenv("HTTP_USER_AGENT")}
+	f := &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads), Stall: lowSpeed, UserAgent: s.Getenv("HTTP_USER_AGENT"), StopEarly: true}
 	if c.DisableDownloadTimeout {
 		f.Stall = -1
 	}

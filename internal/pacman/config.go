@@ -166,7 +166,10 @@ func (s *session) warnMissing(name string) {
 	if s.opt.Op == OpFiles {
 		ext, refresh = filesDB, "-Fy"
 	}
-	if _, err := os.Stat(s.conf.DBPath + "sync/" + name + ext); errors.Is(err, fs.ErrNotExist) && s.opt.Refresh == 0 {
+	if s.opt.Print || s.opt.Refresh > 0 {
+		return
+	}
+	if _, err := os.Stat(s.conf.DBPath + "sync/" + name + ext); errors.Is(err, fs.ErrNotExist) {
 		s.warnf("database file for '%s' does not exist (use '%s' to download)", name, refresh)
 	}
 }

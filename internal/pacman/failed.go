@@ -78,6 +78,7 @@ func (t *transaction) targetsFailed(err error) bool {
 		dup  *solve.DuplicateError
 		file *trans.FileError
 	)
+	const again = "'%s': duplicate target"
 	switch {
 	case errors.As(err, &list):
 		for _, e := range list.List {
@@ -85,8 +86,10 @@ func (t *transaction) targetsFailed(err error) bool {
 		}
 	case errors.As(err, &one):
 		t.notFound(one)
+	case errors.As(err, &file) && errors.As(err, &dup):
+		t.errorf(again, file.File)
 	case errors.As(err, &dup):
-		t.errorf("'%s': duplicate target", dup.Name)
+		t.errorf(again, dup.Name)
 	case errors.As(err, &file):
 		t.filesFailed(err)
 	default:
@@ -127,8 +130,12 @@ func (t *transaction) filesFailed(err error) {
 		}
 		name := file.File
 		why := t.archiveFailed(name, file.Err)
-		if errors.Is(file.Err, pkgfile.ErrNoInfo) {
+		switch {
+		case errors.Is(file.Err, pkgfile.ErrNoInfo):
 			t.errorf("missing package metadata in %s", name)
+		case errors.Is(file.Err, pkgfile.ErrFormat):
+			t.errorf("could not open file %s: Unrecognized archive format", name)
+			why = "cannot open package file"
 		}
 		t.errorf("'%s': %s", name, why)
 	}
@@ -279,7 +286,7 @@ func downloadFault(e *fetch.Error) string {
 	if len(e.Attempts) == 0 {
 		return "no servers configured for repository"
 	}
-	last := e.Attempts[len(e.Attempts)-1].Err
+	last := e.Cause()
 	var (
 		status  *fetch.StatusError
 		content *fetch.ContentError

@@ -124,6 +124,7 @@ func (s *session) parseOptions(args []string) (o *Options, ok bool) {
 			return nil, false
 		}
 	}
+	o.NoConfirm = o.NoConfirm || o.HasAsk
 	return o, s.compatible(o)
 }
 

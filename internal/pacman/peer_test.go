@@ -22,6 +22,7 @@ import (
 	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/repo"
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/host/run"
 	"github.com/rastos/rastos/internal/pacman"
 	"github.com/rastos/rastos/internal/testkit"
 )
@@ -220,7 +221,7 @@ func (w *world) run(stdin string, argv ...string) outcome {
 		},
 		Getwd: func() (string, error) { return w.dir, nil }, Now: time.Now, Processor: "x86_64",
 		EnterRoot: func(string) error { return errors.ErrUnsupported },
-		Machine:   &flow.Machine{Geteuid: os.Geteuid},
+		Machine:   &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
 	}, argv)
 	return outcome{out.String(), errs.String(), code & 0xff}
 }

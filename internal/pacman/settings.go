@@ -74,6 +74,7 @@ const (
 
 // logCommand notes the command in the log.
 func (s *session) logCommand(args []string) {
+	args = append(args[:1:1], spec().Permuted(args[1:])...)
 	s.log(byPacman, "Running '"+strings.Join(args, " ")+"'")
 }
 

@@ -27,6 +27,7 @@ type transaction struct {
 	given map[string]string
 	// absent: the database of a repository was never downloaded.
 	absent bool
+	doomed bool // by that, so that there is nothing to say or to ask any more
 	show   *progress
 }
 
@@ -97,11 +98,18 @@ func (t *transaction) request() trans.Request {
 		Recursive: o.Recursive, RecursiveAll: o.RecursiveAll, Cascade: o.Cascade, Unneeded: o.Unneeded,
 		NoVersions: o.NoVersions, NoDeps: o.NoDeps, NoConflicts: o.Print || o.DownloadOnly,
 		Assume: o.Assume,
-		Answer: t.ask.answer, Select: t.ask.members, Tell: t.note,
+		Answer: t.answer, Select: t.ask.members, Tell: t.note,
 		Options: trans.Options{
 			Overwrite: t.overwrite(), NoScriptlet: o.NoScriptlet, DBOnly: o.DBOnly, NoSave: o.NoSave,
 		},
 	}
+}
+
+func (t *transaction) answer(q solve.Question) int {
+	if t.doomed {
+		return q.Default
+	}
+	return t.ask.answer(q)
 }
 
 // overwrite turns patterns of paths on this machine into those below the root.
@@ -124,6 +132,9 @@ func (t *transaction) prepare(req trans.Request) (code int, ok bool) {
 	switch {
 	case t.ctx.Err() != nil:
 		return t.interrupted(), false
+	case t.doomed:
+		t.errorf("failed to prepare transaction (could not find database)")
+		return 1, false
 	case err != nil:
 		t.prepareFailed(err)
 		return 1, false
@@ -220,6 +231,9 @@ func (t *transaction) note(n solve.Note) {
 		t.stage(n.Text)
 		return
 	}
+	if t.doomed {
+		return
+	}
 	switch n.Kind {
 	case solve.NoteUpToDate:
 		t.warnf("%s-%s is up to date -- skipping", n.Package, n.Version)
@@ -275,6 +289,10 @@ func (t *transaction) noteRelation(n solve.Note) {
 }
 
 func (t *transaction) stage(name string) {
+	t.doomed = t.doomed || t.absent && t.opt.Op == OpSync && name != solve.StageUpgrade
+	if t.doomed {
+		return
+	}
 	if t.opt.Print {
 		return
 	}

@@ -5,6 +5,7 @@ package pacman
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/fetch"
@@ -48,6 +49,11 @@ func (s *session) upgrade(ctx context.Context) int {
 	}
 	req := t.request()
 	req.Files, req.Remote = files, fetched
+	for _, f := range files {
+		if abs, err := filepath.Abs(f); err == nil {
+			t.given[abs] = f
+		}
+	}
 	if code, ok := t.prepare(req); !ok {
 		return code
 	}
@@ -85,5 +91,5 @@ func (s *session) fetchTargets(ctx context.Context, urls []string) (paths []stri
 		s.errorf("%v", err)
 	}
 	s.warnf("failed to retrieve some files")
-	return nil, 1
+	return nil, failedSetup // what pacman's library returned, as an exit code
 }

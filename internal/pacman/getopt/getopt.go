@@ -11,6 +11,7 @@ package getopt
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -53,13 +54,44 @@ type Option struct {
 // the program's name, which getopt_long puts before it. Options before a wrong
 // one are returned with the error.
 func (s Spec) Parse(args []string) (options []Option, operands []string, err error) {
+	options, at, err := s.parse(args)
+	for _, i := range at {
+		operands = append(operands, args[i])
+	}
+	return options, operands, err
+}
+
+// Permuted is the command line as getopt_long leaves it: options first, then
+// what is none.
+func (s Spec) Permuted(args []string) []string {
+	_, at, err := s.parse(args)
+	if err != nil {
+		return args
+	}
+	var out []string
+	for i, arg := range args {
+		if !slices.Contains(at, i) {
+			out = append(out, arg)
+		}
+	}
+	for _, i := range at {
+		out = append(out, args[i])
+	}
+	return out
+}
+
+// parse returns the options and where the operands are.
+func (s Spec) parse(args []string) (options []Option, operands []int, err error) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		var used int
 		var opts []Option
 		switch {
 		case arg == "--":
-			return options, append(operands, args[i+1:]...), nil
+			for i++; i < len(args); i++ {
+				operands = append(operands, i)
+			}
+			return options, operands, nil
 		case strings.HasPrefix(arg, "--"):
 			var o Option
 			o, used, err = s.long(arg[2:], args[i+1:])
@@ -67,7 +99,7 @@ func (s Spec) Parse(args []string) (options []Option, operands []string, err err
 		case len(arg) > 1 && arg[0] == '-':
 			opts, used, err = s.short(arg[1:], args[i+1:])
 		default:
-			operands = append(operands, arg)
+			operands = append(operands, i)
 			continue
 		}
 		if err != nil {

@@ -58,3 +58,16 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestPermuted(t *testing.T) {
+	for args, want := range map[string]string{
+		"a -Q b --dbpath c d": "-Q --dbpath c a b d",
+		"-Q -- -i a":          "-Q -- -i a",
+		"a --nope":            "a --nope",
+		"-b x y -bz":          "-b x -bz y",
+	} {
+		if got := strings.Join(spec().Permuted(strings.Fields(args)), " "); got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
+		}
+	}
+}
