@@ -27,7 +27,9 @@ type suite struct {
 // peerRooms are the packages whose integration tests run other programs on
 // our bytes, or us on theirs; vmRooms boot machines. All other packages with
 // integration tests work on real file systems.
-func peerRooms() []string { return []string{"alpm", "qcow2", "pkgbuild", "aur", "tools"} }
+func peerRooms() []string {
+	return []string{"alpm", "qcow2", "pkgbuild", "aur", "tools", "internal/pacman"}
+}
 func vmRooms() []string {
 	return []string{"internal/vm", "internal/testkit", "cmd/rastos-init", "test"}
 }
