@@ -155,7 +155,7 @@ func (m *Machine) PlanApply(ctx context.Context, sink report.Sink, s Settings, r
 	if w.sys != nil {
 		p.Base, p.From = &w.base, w.sys.Booted
 	}
-	env, err := w.headEnv()
+	env, err := w.HeadEnv()
 	if err != nil {
 		return nil, nil, err
 	}

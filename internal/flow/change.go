@@ -57,7 +57,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 			return nil, err
 		}
 	}
-	env, err := w.headEnv()
+	env, err := w.HeadEnv()
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,24 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	if err != nil {
 		return nil, adviseRefresh(err)
 	}
-	p := &ChangePlan{Verb: r.Verb, Root: w.Root, Packages: packages}
+	return w.Plan(r.Verb, packages), nil
+}
+
+// Plan is a change that was worked out over HeadEnv, to be run in this world.
+func (w *World) Plan(verb string, packages *trans.Plan) *ChangePlan {
+	p := &ChangePlan{Verb: verb, Root: w.Root, Packages: packages}
 	if w.sys != nil {
 		p.Base, p.From = &w.base, w.sys.Booted
 	}
-	return p, nil
+	return p
+}
+
+// events is who hears what the engine does.
+func (w *World) events(sink report.Sink) trans.Events {
+	if w.Watch != nil {
+		return w.Watch
+	}
+	return packageEvents(sink)
 }
 
 // Refresh brings the databases of the repositories up to date, and names those
@@ -124,7 +137,7 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 	if err != nil {
 		return Changed{}, err
 	}
-	events := packageEvents(sink)
+	events := w.events(sink)
 	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 		return Changed{}, err
 	}

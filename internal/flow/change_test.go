@@ -192,6 +192,27 @@ func TestAChangeOnARastOSRunsInANewNode(t *testing.T) {
 	}
 }
 
+// TestAPlanOfAnothersRunsInANewNode: who works plans out by itself, over HeadEnv,
+// and hears the engine itself.
+func TestAPlanOfAnothersRunsInANewNode(t *testing.T) {
+	b := newPackageBox(t)
+	w := b.world()
+	heard := map[trans.EventKind]bool{}
+	w.Watch = func(e trans.Event) { heard[e.Kind] = true }
+	env, err := w.HeadEnv()
+	b.check(err)
+	plan, err := trans.Prepare(t.Context(), env, trans.Request{Remove: []string{"tool"}})
+	b.check(err)
+	done, err := b.RunChange(t.Context(), report.Discard{}, w, w.Plan("pacman -R", plan))
+	b.check(err)
+	if got := b.versions(done.Deployment.Node); got["tool"] != "" || done.Reason != "pacman -R: remove tool" {
+		t.Errorf("the new node has %v for %q", got, done.Reason)
+	}
+	if !heard[trans.EventStart] || !heard[trans.EventRemove] || !heard[trans.EventDone] {
+		t.Errorf("heard %v", heard)
+	}
+}
+
 func TestAFailedChangeLeavesNoNode(t *testing.T) {
 	b := newPackageBox(t)
 	bad := makePackage(t, b.repo, "linux", "7-1", nil, nil) // it takes the kernel away

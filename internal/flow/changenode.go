@@ -75,7 +75,7 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 		return n, err
 	}
 	if !p.Empty() {
-		events := packageEvents(sink)
+		events := w.events(sink)
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return n, err
 		}

@@ -30,6 +30,8 @@ type EnvOf func(root, syncDir string) (trans.Env, error)
 // where it was booted from a node, or any other root.
 type World struct {
 	Root string // what is asked about
+	// Watch hears what the engine does, in place of the report; nil: that does.
+	Watch trans.Events
 
 	engine  PackageEngine
 	mf      *manifest.Manifest // nil: it has none
@@ -53,8 +55,8 @@ func (w *World) Env() (trans.Env, error) {
 	return env, err
 }
 
-// headEnv is the view of what a change builds on.
-func (w *World) headEnv() (trans.Env, error) {
+// HeadEnv is the view of what a change builds on.
+func (w *World) HeadEnv() (trans.Env, error) {
 	if w.sys == nil {
 		return w.Env()
 	}

@@ -49,7 +49,7 @@ func (p *progress) satisfied(d desc.Dep, now bool) bool {
 	if !now {
 		return false
 	}
-	for _, q := range p.t.conf.Local.Packages() {
+	for _, q := range p.t.local.Packages() {
 		if q.Satisfies(d) && !p.goes(q.Name) {
 			return true
 		}

@@ -50,6 +50,7 @@ type Options struct {
 	PrintFormat                  string
 	Assume, Overwrite            []string
 	Needed, DownloadOnly         bool
+	Live                         bool // rastOS: at once, not in a new node
 	Ignore, IgnoreGroup          []string
 	Clean, SysUpgrade            int  // of -S
 	Cascade, NoSave, Unneeded    bool // of -R
@@ -72,7 +73,7 @@ func spec() getopt.Spec {
 		"refresh", "noconfirm", "confirm", "config :", "ignore :", "assume-installed :", "debug ?", "force",
 		"overwrite :", "noprogressbar", "noscriptlet", "ask :", "cachedir :", "hookdir :", "asdeps", "logfile :",
 		"ignoregroup :", "needed", "asexplicit", "arch :", "print-format :", "gpgdir :", "dbonly", "color :",
-		"disable-download-timeout",
+		"disable-download-timeout", "live",
 	} {
 		name, kind, _ := strings.Cut(l, " ")
 		long := getopt.Long{Name: name, Key: name}
@@ -213,6 +214,8 @@ func (o *Options) trans(key, value string) bool {
 		o.Print = true
 	case "print-format":
 		o.Print, o.PrintFormat = true, value
+	case "live":
+		o.Live = true
 	case "assume-installed":
 		o.Assume = append(o.Assume, commas(value)...)
 	default:

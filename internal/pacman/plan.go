@@ -37,7 +37,7 @@ func (t *transaction) lines() []line {
 	for i := range t.plan.Install {
 		st := &t.plan.Install[i]
 		out = append(out, line{
-			repo: st.Repo, install: st.Package, old: t.conf.Local.Package(st.Package.Name), download: st.Download, explicit: t.explicit(st),
+			repo: st.Repo, install: st.Package, old: t.local.Package(st.Package.Name), download: st.Download, explicit: t.explicit(st),
 		})
 	}
 	for _, rm := range t.plan.Remove {

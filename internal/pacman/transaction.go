@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/flow"
 )
 
 // transaction is one change of the system: locked, prepared, shown, agreed to
@@ -21,8 +23,12 @@ type transaction struct {
 	ctx  context.Context
 	ask  *asker
 	env  trans.Env
-	held *trans.Lock
+	held *trans.Lock // of this machine's database, which no other pacman then changes
 	plan *trans.Plan
+	// local is what is installed where the transaction takes place.
+	local *localdb.DB
+	// node is where changes go into a new node; nil: they happen in place.
+	node *flow.World
 	// given is what each file was called by the person.
 	given map[string]string
 	// absent: the database of a repository was never downloaded.
@@ -42,7 +48,12 @@ func (s *session) begin(ctx context.Context, list repos) (*transaction, bool) {
 		s.errorf("%v", err)
 		return nil, false
 	}
-	t := &transaction{session: s, ctx: ctx, ask: s.asker(ctx), env: env, given: map[string]string{}}
+	t := &transaction{session: s, ctx: ctx, ask: s.asker(ctx), env: env, local: s.conf.Local, given: map[string]string{}}
+	t.show = newProgress(t)
+	if err := t.rebase(); err != nil {
+		s.errorf("failed to init transaction (%v)", err)
+		return nil, false
+	}
 	for i := range list {
 		for j := range t.env.Repos {
 			if t.env.Repos[j].Name == list[i].Name {
@@ -53,12 +64,11 @@ func (s *session) begin(ctx context.Context, list repos) (*transaction, bool) {
 			t.absent = true
 		}
 	}
-	t.show = newProgress(t)
 	t.env.Corrupt = t.corrupt
 	if s.opt.Print {
 		return t, true
 	}
-	if t.held, err = trans.Acquire(t.env, t.show.event); err != nil {
+	if t.held, err = trans.Acquire(env, t.show.event); err != nil {
 		s.lockFailed(err)
 		return nil, false
 	}
@@ -199,9 +209,12 @@ func (t *transaction) commit(epitaph string) int {
 	stop := context.AfterFunc(t.ctx, t.show.interrupt)
 	defer stop()
 	var err error
-	if t.opt.DownloadOnly {
+	switch {
+	case t.opt.DownloadOnly:
 		err = trans.Download(t.ctx, t.env, t.plan, t.show.event)
-	} else {
+	case t.node != nil:
+		err = t.runInNode()
+	default:
 		err = trans.Run(t.ctx, t.env, t.plan, t.show.event)
 	}
 	t.show.end(err, t.ctx.Err() != nil)
