@@ -199,6 +199,15 @@ func (c *changes) configure(more string) {
 	must(c.t, os.WriteFile(c.conf, []byte(text), 0o644))
 }
 
+// fresh makes the root what it is in the beginning.
+func (c *changes) fresh() {
+	c.t.Helper()
+	must(c.t, os.RemoveAll(c.root))
+	if out, err := exec.Command("cp", "-a", c.template, c.root).CombinedOutput(); err != nil {
+		c.t.Fatalf("cp: %v: %s", err, out)
+	}
+}
+
 // step is one command and what is typed to it.
 type step struct{ stdin, line string }
 
@@ -209,10 +218,7 @@ func (c *changes) both(steps ...step) {
 	var outcomes [2][]outcome
 	var trees [2][]string
 	for who := range 2 {
-		must(c.t, os.RemoveAll(c.root))
-		if out, err := exec.Command("cp", "-a", c.template, c.root).CombinedOutput(); err != nil {
-			c.t.Fatalf("cp: %v: %s", err, out)
-		}
+		c.fresh()
 		for _, s := range steps {
 			args := strings.Fields(s.line)
 			do := c.theirs

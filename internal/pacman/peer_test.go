@@ -208,8 +208,13 @@ func (w *world) ours(stdin string, args ...string) outcome {
 
 func (w *world) run(stdin string, argv ...string) outcome {
 	var out, errs strings.Builder
-	code := pacman.Main(context.Background(), &pacman.App{
-		Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
+	code := pacman.Main(context.Background(), w.app(strings.NewReader(stdin), &out, &errs), argv)
+	return outcome{out.String(), errs.String(), code & 0xff}
+}
+
+func (w *world) app(in io.Reader, out, errs io.Writer) *pacman.App {
+	return &pacman.App{
+		Stdin: in, Stdout: out, Stderr: errs,
 		Columns: func() int { return 0 }, Terminal: func() (io.Reader, error) { return nil, syscall.ENXIO },
 		Getenv: func(name string) string {
 			for _, e := range w.env {
@@ -222,8 +227,7 @@ func (w *world) run(stdin string, argv ...string) outcome {
 		Getwd: func() (string, error) { return w.dir, nil }, Now: time.Now, Processor: "x86_64",
 		EnterRoot: func(string) error { return errors.ErrUnsupported },
 		Machine:   &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
-	}, argv)
-	return outcome{out.String(), errs.String(), code & 0xff}
+	}
 }
 
 // same asks both.

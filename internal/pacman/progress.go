@@ -288,29 +288,41 @@ func (p *progress) line(e trans.Event) {
 	case trans.EventOutput:
 		p.t.print(e.Text, "\n")
 	case trans.EventPacnew, trans.EventPacsave:
-		p.t.warnf("%s", p.besides(e))
+		p.later(e, p.t.tint.Warn+"warning: "+p.t.tint.Off, p.besides(e))
 	case trans.EventWarning:
 		switch e.About {
 		case trans.AboutMirror:
-			p.later(p.t.tint.Err+"error: "+p.t.tint.Off, p.mirror(e))
+			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, p.mirror(e))
 			return
 		case trans.AboutProgram:
-			p.later(p.t.tint.Err+"error: "+p.t.tint.Off, "command failed to execute correctly")
+			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, "command failed to execute correctly")
 			return
 		}
 		if text := p.warning(e); text != "" {
-			p.later(p.t.tint.Warn+"warning: "+p.t.tint.Off, text)
+			p.later(e, p.t.tint.Warn+"warning: "+p.t.tint.Off, text)
 		}
 	}
 }
 
-// later writes a message to standard error, after the bar that is being drawn.
-func (p *progress) later(prefix, text string) {
-	if p.load.drawing() {
+// later writes a message to standard error, after the bar that is being drawn
+// or that its package is still to get.
+func (p *progress) later(e trans.Event, prefix, text string) {
+	if p.load.drawing() || p.bars() && p.awaited(e.Name) {
 		p.behind = append(p.behind, prefix+text+"\n")
 		return
 	}
 	p.t.stderr("%s%s\n", prefix, text)
+}
+
+// awaited tells whether a package of the plan is not done yet.
+func (p *progress) awaited(name string) bool {
+	if !p.started || p.done {
+		return false
+	}
+	if _, ok := p.place[name]; ok {
+		return !p.isIn[name]
+	}
+	return p.removed < len(p.plan.Remove)
 }
 
 func (p *progress) flushBehind() {

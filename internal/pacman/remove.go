@@ -26,6 +26,9 @@ func (s *session) remove(ctx context.Context) int {
 		return code
 	}
 	if !t.heldOver() {
+		if ctx.Err() != nil {
+			return t.interrupted()
+		}
 		return 1
 	}
 	return t.removal()
