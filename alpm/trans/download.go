@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 
 	"github.com/rastos/rastos/alpm/fetch"
@@ -25,20 +24,23 @@ func Download(ctx context.Context, env Env, plan *Plan, events Events) error {
 	if plan.proven == nil {
 		plan.proven = proofs{}
 	}
-	lacks, err := d.look(ctx)
-	if err != nil {
-		return err
-	}
-	if len(lacks) > 0 {
+	lacks, wrong, err := d.look(ctx)
+	if err == nil && len(lacks) > 0 {
 		err = d.retrieve(ctx, lacks)
 	}
 	if err != nil {
 		return err
 	}
-	for _, check := range []string{CheckKeyring, CheckIntegrity} {
-		d.tell(Event{Kind: EventCheck, Name: check, Total: int64(len(plan.Install))})
+	d.tell(Event{Kind: EventCheck, Name: CheckKeyring, Total: int64(len(plan.Install))})
+	more, err := d.verifyFetched(ctx, lacks)
+	if err != nil {
+		return err
 	}
-	return d.verifyFetched(ctx, lacks)
+	if wrong = append(wrong, more...); !lackKeys(wrong) {
+		d.tell(Event{Kind: EventCheck, Name: CheckIntegrity, Total: int64(len(plan.Install))})
+		d.condemn(wrong)
+	}
+	return errors.Join(wrong...)
 }
 
 // retrieve downloads what is lacking.
@@ -81,8 +83,6 @@ type downloader struct {
 	env  *Env
 	plan *Plan
 	tell Events
-
-	asking sync.Mutex // one question at a time
 }
 
 // lack is what a step needs from a mirror.
@@ -94,40 +94,47 @@ type lack struct {
 	summed    bool   // the fetcher compared the archive with its sha256
 }
 
-// look verifies what the cache has and returns what it has not. Archives that
-// were given as files must be right as they are.
-func (d *downloader) look(ctx context.Context) ([]*lack, error) {
+// look verifies what the cache has and returns what it has not, and what is
+// wrong in a way that fetching cannot help.
+func (d *downloader) look(ctx context.Context) (lacks []*lack, wrong []error, err error) {
 	todo := d.unproven()
-	proofs := make([]*proof, len(todo))
-	lacks := make([]*lack, len(todo))
+	errs, err := d.prove(ctx, todo, nil)
+	for i, e := range errs {
+		if e == nil {
+			continue
+		}
+		if l := d.wanted(todo[i], e); l != nil {
+			lacks = append(lacks, l)
+		} else {
+			wrong = append(wrong, e)
+		}
+	}
+	return lacks, wrong, err
+}
+
+// prove verifies archives side by side and tells what is wrong with each;
+// summed says of which the checksum was just compared.
+func (d *downloader) prove(ctx context.Context, steps []*Step, summed func(i int) bool) (errs []error, err error) {
+	errs = make([]error, len(steps))
+	proofs := make([]*proof, len(steps))
 	var count atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(d.env.workers())
-	for i, st := range todo {
+	for i, st := range steps {
 		g.Go(func() error {
-			p, err := prove(gctx, d.env, st, false)
-			if err == nil {
-				proofs[i] = p
-				d.verified(st, count.Add(1), len(todo))
-				return nil
+			if proofs[i], errs[i] = prove(gctx, d.env, st, summed != nil && summed(i)); errs[i] == nil {
+				d.verified(st, count.Add(1), len(steps))
 			}
-			if lacks[i] = d.wanted(st, err); lacks[i] == nil {
-				return err
-			}
-			return nil
+			return context.Cause(gctx)
 		})
 	}
-	err := g.Wait()
-	var out []*lack
-	for i, st := range todo {
+	err = g.Wait()
+	for i, st := range steps {
 		if proofs[i] != nil {
 			d.plan.proven[archivePath(d.env, st)] = *proofs[i]
 		}
-		if lacks[i] != nil {
-			out = append(out, lacks[i])
-		}
 	}
-	return out, err
+	return errs, err
 }
 
 func (d *downloader) unproven() []*Step {
@@ -151,7 +158,7 @@ func (d *downloader) verified(st *Step, done int64, total int) {
 // cannot help.
 func (d *downloader) wanted(st *Step, err error) *lack {
 	r := d.env.repo(st.Repo)
-	if st.File != "" || r == nil || len(r.Servers) == 0 || d.condemned(err) {
+	if st.File != "" || r == nil || len(r.Servers) == 0 || d.env.Corrupt != nil && isCorrupt(err) {
 		return nil
 	}
 	level := r.SigLevel.Package
@@ -169,27 +176,39 @@ func (d *downloader) wanted(st *Step, err error) *lack {
 	return nil
 }
 
-// condemned asks, if there is somebody to ask, whether a wrong archive is to
-// be removed. Then nothing is fetched in its place.
-func (d *downloader) condemned(err error) bool {
-	var wrong *VerifyError
-	if d.env.Corrupt == nil || !errors.As(err, &wrong) || !isCorrupt(wrong) {
-		return false
+// condemn asks, if there is somebody to ask, which of the wrong archives are
+// to be removed.
+func (d *downloader) condemn(wrong []error) {
+	for _, err := range wrong {
+		var v *VerifyError
+		if d.env.Corrupt == nil || !errors.As(err, &v) || !isCorrupt(err) || !d.env.Corrupt(v) {
+			continue
+		}
+		_ = os.Remove(v.Path)
+		_ = os.Remove(v.Path + ".sig")
 	}
-	d.asking.Lock()
-	defer d.asking.Unlock()
-	if d.env.Corrupt(wrong) {
-		_ = os.Remove(wrong.Path)
-		_ = os.Remove(wrong.Path + ".sig")
-	}
-	return true
 }
 
-// isCorrupt tells an archive that is wrong from one whose signature is not
-// there yet.
-func isCorrupt(wrong *VerifyError) bool {
+// isCorrupt tells an archive that is wrong from one that may be right, but
+// whose signature is not there or cannot be checked.
+func isCorrupt(err error) bool {
+	var v *VerifyError
 	var sig *keyring.Error
-	return !errors.As(wrong.Err, &sig) || sig.Reason != keyring.Missing
+	if !errors.As(err, &v) {
+		return false
+	}
+	return !errors.As(v.Err, &sig) || sig.Reason != keyring.Missing && sig.Reason != keyring.Unknown && sig.Reason != keyring.NoKeyring
+}
+
+// lackKeys tells whether the keyring lacks the key of a signer.
+func lackKeys(wrong []error) bool {
+	for _, err := range wrong {
+		var sig *keyring.Error
+		if errors.As(err, &sig) && sig.Reason == keyring.Unknown {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *downloader) fetch(ctx context.Context, lacks []*lack) error {
@@ -271,25 +290,16 @@ func (d *downloader) progress(ev fetch.Event) {
 }
 
 // verifyFetched is the last word on what came from a mirror.
-func (d *downloader) verifyFetched(ctx context.Context, lacks []*lack) error {
-	proofs := make([]*proof, len(lacks))
-	var count atomic.Int64
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(d.env.workers())
+func (d *downloader) verifyFetched(ctx context.Context, lacks []*lack) (wrong []error, err error) {
+	steps := make([]*Step, len(lacks))
 	for i, l := range lacks {
-		g.Go(func() (err error) {
-			if proofs[i], err = prove(gctx, d.env, l.step, l.summed); err != nil {
-				return err
-			}
-			d.verified(l.step, count.Add(1), len(lacks))
-			return nil
-		})
+		steps[i] = l.step
 	}
-	err := g.Wait()
-	for i, l := range lacks {
-		if proofs[i] != nil {
-			d.plan.proven[archivePath(d.env, l.step)] = *proofs[i]
+	errs, err := d.prove(ctx, steps, func(i int) bool { return lacks[i].summed })
+	for _, e := range errs {
+		if e != nil {
+			wrong = append(wrong, e)
 		}
 	}
-	return err
+	return wrong, err
 }

@@ -72,9 +72,10 @@ func (e *StaleError) Hint() string { return "plan again" }
 
 // VerifyError is an archive or a database that must not be used.
 type VerifyError struct {
-	Object string // "openssh-9.6p1-1-x86_64.pkg.tar.zst", "database core"
-	Path   string
-	Err    error
+	Object  string // "openssh-9.6p1-1-x86_64.pkg.tar.zst", "database core"
+	Package string // its name, of an archive that a repository describes
+	Path    string
+	Err     error
 }
 
 func (e *VerifyError) Error() string { return fmt.Sprintf("verify %s: %v", e.Object, e.Err) }

@@ -273,3 +273,53 @@ func TestEventsOfARunComeInOrder(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", got, want)
 	}
 }
+
+func TestEveryCorruptArchiveIsAskedAbout(t *testing.T) {
+	l := newLab(t)
+	l.publish(two()...)
+	l.sync()
+	cache := filepath.Join(l.dir, "cache-ours")
+	must(t, os.MkdirAll(cache, 0o755))
+	for _, name := range []string{"a-1-1-any.pkg.tar.zst", "b-1-1-any.pkg.tar.zst"} {
+		must(t, os.WriteFile(filepath.Join(cache, name), []byte("damaged"), 0o644))
+	}
+	var asked []string
+	l.env = func(e *trans.Env) {
+		e.Corrupt = func(v *trans.VerifyError) bool { asked = append(asked, v.Package); return true }
+	}
+	err := l.refused(trans.Request{Targets: []string{"a"}}, 5)
+	if strings.Join(asked, " ") != "b a" { // in the order of the plan
+		t.Errorf("asked about %v", asked)
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) != 2 {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestUnknownSignerIsNoCorruption: the archive may be right, and is kept.
+func TestUnknownSignerIsNoCorruption(t *testing.T) {
+	l := newLab(t)
+	l.signed(two()...)
+	l.sync()
+	stranger := newLab(t)
+	stranger.signed(two()...)
+	was, other := l.env, stranger.env
+	l.env = func(e *trans.Env) {
+		was(e)
+		var x trans.Env
+		x.Repos = make([]trans.Repo, 1)
+		other(&x)
+		e.Keyring = x.Keyring
+		e.Repos[0].SigLevel.Database.Check = keyring.Never
+		e.Corrupt = func(*trans.VerifyError) bool { t.Error("it was asked about"); return true }
+	}
+	err := l.refused(trans.Request{Targets: []string{"a"}}, 5)
+	var sig *keyring.Error
+	if !errors.As(err, &sig) || sig.Reason != keyring.Unknown {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, "cache-ours", "a-1-1-any.pkg.tar.zst")); err != nil {
+		t.Error(err)
+	}
+}

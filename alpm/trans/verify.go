@@ -58,7 +58,7 @@ func prove(ctx context.Context, env *Env, st *Step, summed bool) (*proof, error)
 		return nil, fmt.Errorf("verify %s: %w", st.Package.Entry(), err)
 	}
 	fail := func(err error) (*proof, error) {
-		return nil, &VerifyError{Object: filepath.Base(path), Path: path, Err: err}
+		return nil, &VerifyError{Object: filepath.Base(path), Package: st.Package.Name, Path: path, Err: err}
 	}
 	if !info.Mode().IsRegular() {
 		return fail(fmt.Errorf("not a regular file"))

@@ -233,7 +233,7 @@ func (t *transaction) commitFailed(err error) {
 		t.errorf("%v", full)
 		failed(whyRetrieve)
 	case errors.As(err, &wrong):
-		t.verifyFailed(wrong)
+		t.verifyFailed(err)
 	default:
 		failed(err.Error())
 	}
@@ -305,39 +305,71 @@ func downloadFault(e *fetch.Error) string {
 	return "download library error"
 }
 
-// verifyFailed tells of an archive that is not what it should be. The key of
-// an unknown signer is offered, as pacman does; no key server is asked.
-func (t *transaction) verifyFailed(e *trans.VerifyError) {
-	var sig *keyring.Error
-	name := strings.TrimSuffix(filepath.Base(e.Path), ".sig")
-	if errors.As(e.Err, &sig) && (sig.Reason == keyring.Unknown || sig.Reason == keyring.NoKeyring) && sig.Key != "" {
-		t.print("downloading required keys...\n")
-		if t.ask.turned(askKey, t.ask.yesno("Import PGP key %s?", sig.Key)) {
-			t.errorf("key \"%s\" could not be looked up remotely", sig.Key)
-		}
+// verifyFailed tells of archives that are not what they should be. The keys of
+// unknown signers are offered, as pacman does; no key server is asked.
+func (t *transaction) verifyFailed(err error) {
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	if t.keysMissing(list) {
 		t.errorf("required key missing from keyring")
 		t.errorf("failed to commit transaction (unexpected error)")
 		return
 	}
-	why := t.archiveFailed(name, e.Err)
-	t.errorf("failed to commit transaction (%s)", why)
-	if why == whyInvalid {
-		t.printf("%s is invalid or corrupted\n", name)
+	why := whyInvalid
+	for _, e := range list {
+		var wrong *trans.VerifyError
+		if !errors.As(e, &wrong) {
+			t.errorf("%v", e)
+			continue
+		}
+		if why = t.told[wrong]; why == "" {
+			why = t.archiveFailed(archiveName(wrong), wrong.Err)
+		}
+		if why == whyInvalid {
+			defer t.printf("%s is invalid or corrupted\n", strings.TrimSuffix(filepath.Base(wrong.Path), ".sig"))
+		}
 	}
+	t.errorf("failed to commit transaction (%s)", why)
+}
+
+// archiveName is what an archive is called: by its package, or its file.
+func archiveName(e *trans.VerifyError) string {
+	if e.Package != "" {
+		return e.Package
+	}
+	return e.Path
+}
+
+// keysMissing offers the keys of signers that the keyring does not have.
+func (t *transaction) keysMissing(list []error) bool {
+	offered := map[string]bool{}
+	for _, e := range list {
+		var sig *keyring.Error
+		if !errors.As(e, &sig) || sig.Reason != keyring.Unknown || offered[sig.Key] {
+			continue
+		}
+		if len(offered) == 0 {
+			t.print("downloading required keys...\n")
+		}
+		offered[sig.Key] = true
+		if t.ask.turned(askKey, t.ask.yesno("Import PGP key %s?", sig.Key)) {
+			t.errorf("key \"%s\" could not be looked up remotely", sig.Key)
+		}
+	}
+	return len(offered) > 0
 }
 
 // corrupt asks whether a wrong archive in the cache is to be deleted.
 func (t *transaction) corrupt(e *trans.VerifyError) bool {
 	t.show.mu.Lock()
 	defer t.show.mu.Unlock()
-	var sig *keyring.Error
-	why := whyChecksum
-	if errors.As(e.Err, &sig) {
-		why = whySignature
-		if sig.Reason == keyring.Unknown || sig.Reason == keyring.NoKeyring {
-			return false // the archive may be right
-		}
+	why := t.archiveFailed(archiveName(e), e.Err)
+	if why == whyInvalid {
+		why = whyChecksum
 	}
+	t.told[e] = why
 	return t.ask.turned(askCorrupt, t.ask.yesno("File %s is corrupted (%s).\nDo you want to delete it?", e.Path, why))
 }
 

@@ -29,6 +29,8 @@ type transaction struct {
 	local *localdb.DB
 	// node is where changes go into a new node; nil: they happen in place.
 	node *flow.World
+	// told are archives of which it was said what is wrong.
+	told map[*trans.VerifyError]string
 	// given is what each file was called by the person.
 	given map[string]string
 	// absent: the database of a repository was never downloaded.
@@ -48,7 +50,8 @@ func (s *session) begin(ctx context.Context, list repos) (*transaction, bool) {
 		s.errorf("%v", err)
 		return nil, false
 	}
-	t := &transaction{session: s, ctx: ctx, ask: s.asker(ctx), env: env, local: s.conf.Local, given: map[string]string{}}
+	t := &transaction{session: s, ctx: ctx, ask: s.asker(ctx), env: env, local: s.conf.Local,
+		given: map[string]string{}, told: map[*trans.VerifyError]string{}}
 	t.show = newProgress(t)
 	if err := t.rebase(); err != nil {
 		s.errorf("failed to init transaction (%v)", err)
