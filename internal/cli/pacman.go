@@ -16,7 +16,9 @@ func pacmanCommand(s *session) *cobra.Command {
 		Long:  pacmanLong,
 		Example: `  rastos pacman -Q                   list what is installed
   rastos pacman -Qo /usr/bin/vi      which package a file belongs to
-  rastos pacman --root /mnt -Qkk     check every file of another system`,
+  rastos pacman --root /mnt -Qkk     check every file of another system
+  rastos pacman -Syu                 upgrade the system
+  rastos pacman -U ./tool-1-1-any.pkg.tar.zst   install a file`,
 		DisableFlagParsing: true,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -350,6 +350,16 @@ func TestSequencesAsPacman(t *testing.T) {
 	}
 }
 
+// TestXferCommandAsPacman downloads by another program.
+func TestXferCommandAsPacman(t *testing.T) {
+	c := newChanges(t)
+	testkit.NeedTool(t, "curl")
+	for _, command := range []string{"/usr/bin/curl -sfRo %o %u", "/usr/bin/curl -sfRO %u", "/bin/false %u"} {
+		c.configure("XferCommand = " + command)
+		c.both(step{"y\ny\n", "-Sy"}, step{"y\ny\n", "-S lib t3"}, step{"y\ny\n", "-S t3"})
+	}
+}
+
 // TestBrokenMirrorsAsPacman has repositories that do not answer as they should.
 func TestBrokenMirrorsAsPacman(t *testing.T) {
 	c := newChanges(t)

@@ -53,13 +53,14 @@ func shortName(file string) string {
 }
 
 func (d *downloads) event(e trans.Event) {
+	other := len(d.s.conf.XferArgv) > 0 // another program downloads, and shows it
 	switch {
-	case strings.HasSuffix(e.Name, ".sig"):
+	case strings.HasSuffix(e.Name, ".sig"), other && e.Kind != trans.EventRetrieve:
 	case e.Kind == trans.EventRetrieve && e.Finished:
 		d.finish()
 	case e.Kind == trans.EventRetrieve:
 		d.s.colon("Retrieving packages...\n")
-		if d.bars() && e.Total > 0 && e.Done > 1 {
+		if d.bars() && !other && e.Total > 0 && e.Done > 1 {
 			d.total = &transfer{name: "Total", size: e.Total, of: int(e.Done), begun: d.s.Now()}
 		}
 	case e.Text == trans.TextBegun && !d.bars():

@@ -226,7 +226,15 @@ func (w *world) app(in io.Reader, out, errs io.Writer) *pacman.App {
 		},
 		Getwd: func() (string, error) { return w.dir, nil }, Now: time.Now, Processor: "x86_64",
 		EnterRoot: func(string) error { return errors.ErrUnsupported },
-		Machine:   &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
+		RunProgram: func(ctx context.Context, dir string, argv []string) (int, error) {
+			res, err := run.Runner{}.Run(ctx, run.Command{Argv: argv, Dir: dir, Stdout: out, Stderr: errs})
+			var exit *run.ExitError
+			if errors.As(err, &exit) {
+				return exit.Code, nil
+			}
+			return res.Code, err
+		},
+		Machine: &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
 	}
 }
 

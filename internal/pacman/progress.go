@@ -292,6 +292,9 @@ func (p *progress) line(e trans.Event) {
 	case trans.EventWarning:
 		switch e.About {
 		case trans.AboutMirror:
+			if len(p.t.conf.XferArgv) > 0 {
+				return // what the program had to say it said itself
+			}
 			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, p.mirror(e))
 			return
 		case trans.AboutProgram:
