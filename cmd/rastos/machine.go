@@ -31,6 +31,9 @@ import (
 
 // machine wires the effects of the host that this process runs on.
 func machine() *flow.Machine {
+	// Asked for now: in a mount namespace of its own, below the root of a
+	// chroot, the kernel's answer can lead outside.
+	self, selfErr := os.Executable()
 	return &flow.Machine{
 		Programs:   run.Runner{},
 		Chroot:     run.InRoot{},
@@ -44,7 +47,7 @@ func machine() *flow.Machine {
 		Lock:       lock,
 		WaitLock:   waitLock,
 		Hold:       hold,
-		Executable: os.Executable,
+		Executable: func() (string, error) { return self, selfErr },
 		Space:      space{},
 		Version:    version,
 		Cmdline:    cmdline,

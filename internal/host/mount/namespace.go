@@ -36,8 +36,8 @@ func enterAndRun(fn func() error) (err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
 		return &Error{Op: "make a private mount namespace at", Target: "/", Err: err}
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return &Error{Op: "make private", Target: "/", Err: err}
+	if err := KeepOwn(unix.MS_PRIVATE); err != nil {
+		return err
 	}
 	return fn()
 }

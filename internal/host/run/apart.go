@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rastos/rastos/internal/host/mount"
 )
 
 // apartMark is set in the environment of the second process, to the first
@@ -54,7 +56,8 @@ func (e *ApartError) Hint() string {
 // Apart runs this very command line again in a mount namespace of its own and
 // passes signals on to it. What is mounted there never shows on the host, and
 // the kernel takes it away with the last process in it, even after a kill;
-// what the host mounts and unmounts meanwhile is seen there.
+// what the host mounts and unmounts meanwhile is seen there. Below the root of
+// a chroot, os.Executable is right only before this call.
 //
 // In the first process it returns when the second has ended: ran is true and
 // code is the exit code to end with. In the second it returns at once, and
@@ -69,7 +72,7 @@ func Apart() (code int, ran bool, err error) {
 	}
 	defer mine.Close()
 	defer lifeline.Close()
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd := exec.Command(self(), os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(os.Environ(), apartMark+"="+strconv.Itoa(os.Getpid()))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -93,14 +96,33 @@ func Apart() (code int, ran bool, err error) {
 	return 0, true, err
 }
 
+// self is this program's file. In the new namespace /proc/self/exe still names
+// one of the old, whose path means nothing there below the root of a chroot;
+// but only that finds a program that was replaced since it began.
+func self() string {
+	const link = "/proc/self/exe"
+	path, err := os.Executable()
+	if err != nil {
+		return link
+	}
+	mine, err := os.Stat(link)
+	if err != nil {
+		return path
+	}
+	if there, err := os.Stat(path); err != nil || !os.SameFile(mine, there) {
+		return link
+	}
+	return path
+}
+
 // enterApart is the second process's part.
 func enterApart() error {
 	// For what it runs the mark means nothing.
 	if err := os.Unsetenv(apartMark); err != nil {
 		return &ApartError{err}
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-		return &ApartError{fmt.Errorf("keep mounts from the host: %w", err)}
+	if err := mount.KeepOwn(unix.MS_SLAVE); err != nil {
+		return &ApartError{err}
 	}
 	unix.CloseOnExec(lifelineFD)
 	lifeline := os.NewFile(lifelineFD, "lifeline")

@@ -25,6 +25,7 @@ const helperApart = "RASTOS_TEST_APART"
 // apartHelper mounts a tmpfs on dir where the host does not see it, and ends
 // with 40 and the number of the signal that it got.
 func apartHelper(dir string) int {
+	exe, _ := os.Executable()
 	code, ran, err := run.Apart()
 	if err != nil {
 		fmt.Println("error:", err)
@@ -40,7 +41,7 @@ func apartHelper(dir string) int {
 		return 1
 	}
 	_, marked := os.LookupEnv("RASTOS_APART")
-	fmt.Println("ready", os.Getpid(), marked)
+	fmt.Println("ready", os.Getpid(), marked, exe)
 	n := int((<-signals).(syscall.Signal))
 	select {
 	case <-signals:
@@ -56,6 +57,14 @@ func startApart(t *testing.T, dir string) (first *exec.Cmd, second int) {
 	t.Helper()
 	first = exec.Command("/proc/self/exe")
 	first.Env = append(os.Environ(), helperApart+"="+dir)
+	second, _ = await(t, first)
+	return first, second
+}
+
+// await starts the first process; once the second one is ready it returns its
+// id and the path that it has for its program.
+func await(t *testing.T, first *exec.Cmd) (second int, exe string) {
+	t.Helper()
 	out, err := first.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -69,10 +78,10 @@ func startApart(t *testing.T, dir string) (first *exec.Cmd, second int) {
 		t.Fatal(err)
 	}
 	marked := true
-	if _, err := fmt.Sscanf(line, "ready %d %t", &second, &marked); err != nil || marked {
+	if _, err := fmt.Sscanf(line, "ready %d %t %s", &second, &marked, &exe); err != nil || marked {
 		t.Fatalf("it says %q, %v", line, err)
 	}
-	return first, second
+	return second, exe
 }
 
 func TestApartPassesOnSignalsAndTheExitCode(t *testing.T) {
@@ -140,7 +149,7 @@ func TestApartStopsAndContinues(t *testing.T) {
 		_, rest, _ := strings.Cut(string(text), ") ")
 		return rest[:1]
 	}
-	await := func(want string) {
+	until := func(want string) {
 		t.Helper()
 		for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 			stopped := state(first.Process.Pid) == "T" && state(second) == "T"
@@ -154,10 +163,70 @@ func TestApartStopsAndContinues(t *testing.T) {
 		}
 	}
 	_ = first.Process.Signal(syscall.SIGTSTP)
-	await("stopped")
+	until("stopped")
 	_ = first.Process.Signal(syscall.SIGCONT)
-	await("running")
+	until("running")
 	_ = first.Process.Signal(syscall.SIGTERM)
+	_ = first.Wait()
+	if code := first.ProcessState.ExitCode(); code != 40+int(syscall.SIGTERM) {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestApartInAPlainChroot: the root of a chroot is no mount point, and what
+// the kernel says of a program's path there leads outside.
+func TestApartInAPlainChroot(t *testing.T) {
+	testkit.NeedRoot(t)
+	root, name := t.TempDir(), "program"
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, name), self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mounts := 0
+	on := func(dir, source, fstype, options string) {
+		t.Helper()
+		mounts++
+		dir = filepath.Join(root, dir)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := mount.Mount(source, dir, fstype, options); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := mount.Release(dir, time.Second); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	on("proc", "proc", "proc", "")
+	for _, dir := range []string{"usr", "lib", "lib64"} { // its libraries
+		if target, err := os.Readlink("/" + dir); err == nil {
+			_ = os.Symlink(target, filepath.Join(root, dir))
+		} else if _, err := os.Stat("/" + dir); err == nil {
+			on(dir, "/"+dir, "", "bind,ro")
+		}
+	}
+	if err := os.Mkdir(filepath.Join(root, "dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	first := exec.Command("/" + name)
+	first.Dir = "/dir"
+	first.Env = append(os.Environ(), helperApart+"=/dir")
+	first.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	if _, exe := await(t, first); exe != "/"+name {
+		t.Errorf("it runs %q", exe)
+	}
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Count(string(table), " "+root) != mounts {
+		t.Errorf("its mounts show here: %v\n%s", err, table)
+	}
+	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	_ = first.Wait()
 	if code := first.ProcessState.ExitCode(); code != 40+int(syscall.SIGTERM) {
 		t.Errorf("exit code %d", code)

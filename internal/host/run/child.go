@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rastos/rastos/internal/host/mount"
 )
 
 // Descriptors that the parent hands over.
@@ -48,7 +50,6 @@ func MaybeChild() {
 // Names of steps that errors are told apart by.
 const (
 	execOp       = "exec"
-	privateOp    = "make mounts private"
 	mountPointOp = "make the mount point "
 )
 
@@ -92,8 +93,8 @@ func childMain() (int, error) {
 	// resets all handled signals to their default in the forked child.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return 0, step(privateOp, err)
+	if err := mount.KeepOwn(unix.MS_PRIVATE); err != nil {
+		return 0, step("keep mounts apart", err)
 	}
 	t := &tree{spec: s}
 	defer t.leave()

@@ -83,10 +83,7 @@ func (e *SetupError) Unwrap() error { return e.Err }
 
 // Hint is empty where nothing better than the error itself is known.
 func (e *SetupError) Hint() string {
-	switch {
-	case e.Op == privateOp && errors.Is(e.Err, syscall.EINVAL):
-		return "this looks like a chroot whose root is no mount point: run it outside, or bind the chroot's directory onto itself first"
-	case strings.HasPrefix(e.Op, mountPointOp):
+	if strings.HasPrefix(e.Op, mountPointOp) {
 		return "the tree is read-only or odd: it needs the directories /proc, /sys, /dev, /run and /tmp"
 	}
 	return ""

@@ -37,7 +37,7 @@ var devLinks = [][2]string{
 func (t *tree) enter() error {
 	if t.Keep {
 		// The running system itself: only /proc has to fit the new pid namespace.
-		if err := mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		if err := attach("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 			return err
 		}
 		return t.writeFiles()
@@ -55,8 +55,8 @@ func (t *tree) enter() error {
 		t.mountProc,
 		mountSys,
 		func() error { return mountDev(host) },
-		func() error { return mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755") },
-		func() error { return mount("tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777") },
+		func() error { return attach("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755") },
+		func() error { return attach("tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777") },
 		func() error { return t.bindResolvConf(host) },
 		t.writeFiles,
 	} {
@@ -175,7 +175,7 @@ func (t *tree) makeMountPoints() error {
 // mountProc gives the new pid namespace its /proc, with the switches of the
 // host's kernel read-only: sysctls are not in any of our namespaces.
 func (t *tree) mountProc() error {
-	if err := mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+	if err := attach("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
 	for _, p := range []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"} {
@@ -199,7 +199,7 @@ func mountSys() error {
 }
 
 func mountDev(h *host) error {
-	if err := mount("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID, "mode=0755,size=1m"); err != nil {
+	if err := attach("tmpfs", "/dev", "tmpfs", unix.MS_NOSUID, "mode=0755,size=1m"); err != nil {
 		return err
 	}
 	for _, n := range devNodes {
@@ -209,7 +209,7 @@ func mountDev(h *host) error {
 			return step("create "+dst, err)
 		}
 		unix.Close(fd)
-		if err := mount(fmt.Sprintf("/proc/self/fd/%d", h.nodes[n]), dst, "", unix.MS_BIND, ""); err != nil {
+		if err := attach(fmt.Sprintf("/proc/self/fd/%d", h.nodes[n]), dst, "", unix.MS_BIND, ""); err != nil {
 			return err
 		}
 	}
@@ -223,10 +223,10 @@ func mountDev(h *host) error {
 			return step("make "+d, err)
 		}
 	}
-	if err := mount("tmpfs", "/dev/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+	if err := attach("tmpfs", "/dev/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
 		return err
 	}
-	return mount("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
+	return attach("devpts", "/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
 }
 
 // bindResolvConf shows the host's resolver configuration to a program that may
@@ -287,14 +287,14 @@ func (t *tree) writeFiles() error {
 }
 
 func bindReadOnly(src, dst string) error {
-	if err := mount(src, dst, "", unix.MS_BIND, ""); err != nil {
+	if err := attach(src, dst, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
 	flags := uintptr(unix.MS_REMOUNT | unix.MS_BIND | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC)
 	return step("remount "+dst+" read-only", unix.Mount("", dst, "", flags, ""))
 }
 
-func mount(src, dst, fstype string, flags uintptr, data string) error {
+func attach(src, dst, fstype string, flags uintptr, data string) error {
 	what := fstype
 	if what == "" {
 		what = src
