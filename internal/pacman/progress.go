@@ -34,7 +34,6 @@ type progress struct {
 	queue  map[string][]func() // lines of packages whose turn has not come
 	load   *downloads
 	behind []string // warnings that wait for a bar's end
-	onBar  bool
 }
 
 func newProgress(t *transaction) *progress {

@@ -98,14 +98,14 @@ func (s settings) run(ctx context.Context, out io.Writer) (failed bool, err erro
 	return len(sum.unexpected) > 0, err
 }
 
-func (sum summary) writeFigures(dir, version string, when time.Time) error {
+func (s summary) writeFigures(dir, version string, when time.Time) error {
 	for _, f := range []figure.Figure{
-		{Name: "pactest-passed", Value: float64(sum.passed), Ours: float64(sum.passed)},
-		{Name: "pactest-failed", Value: float64(len(sum.unexpected)), Ours: float64(len(sum.unexpected))},
+		{Name: "pactest-passed", Value: float64(s.passed), Ours: float64(s.passed)},
+		{Name: "pactest-failed", Value: float64(len(s.unexpected)), Ours: float64(len(s.unexpected))},
 	} {
 		f.Unit, f.Peer, f.Runs, f.Command, f.Date = "count", version, 1, "make conformance", when.UTC()
 		if f.Name == "pactest-passed" {
-			f.PeerValue = float64(sum.total() - sum.xfails)
+			f.PeerValue = float64(s.total() - s.xfails)
 		}
 		if err := figure.Write(dir, f); err != nil {
 			return err
