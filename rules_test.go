@@ -112,6 +112,7 @@ var edges = map[[2]string]string{
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",
 	{"alpm/conf", "alpm/keyring"}:              "SigLevel is a value of pacman.conf",
+	{"alpm/verify", "alpm/extract"}:            "what was written by one way below the root is looked at by the same",
 }
 
 func hasEdge(from, to string) bool {
