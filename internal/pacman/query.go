@@ -10,6 +10,7 @@ import (
 	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/verify"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
 
@@ -74,7 +75,7 @@ func (q *query) targets() int {
 		}
 		if q.passes(p) {
 			matched = true
-			if !q.one(p, file) {
+			if !q.show([]*desc.Package{p}, file) {
 				code = 1
 			}
 		}
@@ -125,10 +126,8 @@ func (q *query) display(list []*desc.Package, code int) int {
 			passed = append(passed, p)
 		}
 	}
-	for _, p := range passed {
-		if !q.one(p, nil) {
-			code = 1
-		}
+	if !q.show(passed, nil) {
+		code = 1
 	}
 	if len(passed) == 0 {
 		return 1
@@ -172,21 +171,35 @@ func (q *query) optionalFor(p *desc.Package) []string {
 	return q.wanted.on(p)
 }
 
-// one shows a package as the options ask; file is where it comes from with
-// -p. It returns false if something is wrong with the package.
-func (q *query) one(p *desc.Package, file *packageFile) bool {
-	o, ok := q.opt, true
+// show shows packages as the options ask; file is where the one package comes
+// from with -p. It returns false if something is wrong with one of them.
+func (q *query) show(list []*desc.Package, file *packageFile) bool {
+	ok := true
+	if q.opt.Check == 0 {
+		for _, p := range list {
+			ok = q.one(p, file) && ok
+		}
+		return ok
+	}
+	done := q.check(list, file, func(r verify.Result) {
+		ok = q.one(r.Package, file) && ok
+		ok = q.printCheck(r) && ok
+	})
+	return done && ok
+}
+
+// one shows all of a package but what a check of its files finds.
+func (q *query) one(p *desc.Package, file *packageFile) (ok bool) {
+	o := q.opt
+	ok = true
 	if o.Info > 0 {
 		q.info(p, file)
 	}
 	if o.List {
-		ok = q.files(p, file) && ok
+		ok = q.files(p, file)
 	}
 	if o.Changelog {
 		q.changelog(p, file)
-	}
-	if o.Check > 0 {
-		q.errorf("operation not supported")
 	}
 	if o.Info == 0 && !o.List && !o.Changelog && o.Check == 0 {
 		q.brief(p)

@@ -24,7 +24,6 @@ type packageFile struct {
 	path      string
 	script    bool
 	changelog []byte
-	mtree     []byte
 }
 
 // loadFile reads a package file; nil, and said, if that cannot be done.
@@ -83,8 +82,6 @@ func (f *packageFile) loadMeta() error {
 			f.script = true
 		case name == ".CHANGELOG":
 			into = &f.changelog
-		case name == ".MTREE":
-			into = &f.mtree
 		case !strings.HasPrefix(name, "."):
 			return nil
 		}

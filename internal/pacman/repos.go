@@ -73,14 +73,14 @@ func openRepo(r *conf.Repo, path string, ring *keyring.Ring) (*syncdb.DB, error)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := verify(ring, data, sig, r.SigLevel.Database); err != nil {
+	if err := vouch(ring, data, sig, r.SigLevel.Database); err != nil {
 		return nil, err
 	}
 	return syncdb.Parse(bytes.NewReader(data), r.Name)
 }
 
-// verify holds data against its signature, as the level asks.
-func verify(ring *keyring.Ring, data, sig []byte, level keyring.Level) error {
+// vouch holds data against its signature, as the level asks.
+func vouch(ring *keyring.Ring, data, sig []byte, level keyring.Level) error {
 	switch {
 	case level.Check == keyring.Optional && len(sig) == 0:
 		return nil
