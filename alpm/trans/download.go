@@ -74,7 +74,7 @@ func (d *downloader) room(bytes int64) error {
 		return fmt.Errorf("ask for the space at %s: %w", d.env.CacheDir, err)
 	}
 	if need := bytes + min(at.Total/spaceFraction, maxCushion); bytes > 0 && need > at.Free {
-		return &SpaceError{Path: d.env.CacheDir, Needed: need, Free: at.Free}
+		return &SpaceError{Path: d.env.CacheDir, Needed: need, Free: at.Free, Download: true}
 	}
 	return nil
 }

@@ -154,6 +154,7 @@ func (e *HookError) Unwrap() error { return e.Err }
 type SpaceError struct {
 	Path         string
 	Needed, Free int64 // bytes
+	Download     bool  // it is the archives that do not fit, in the cache
 }
 
 func (e *SpaceError) Error() string {
@@ -162,7 +163,12 @@ func (e *SpaceError) Error() string {
 }
 
 // Hint tells what to do.
-func (e *SpaceError) Hint() string { return "make room there, or install fewer packages at once" }
+func (e *SpaceError) Hint() string {
+	if e.Download {
+		return "make room on the file system of the package cache"
+	}
+	return "make room there, or install fewer packages at once"
+}
 
 // ExitCode is the class "no space left".
 func (e *SpaceError) ExitCode() int { return exitSpace }

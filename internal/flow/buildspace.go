@@ -46,6 +46,10 @@ func (e *smallError) ExitCode() int { return 7 }
 func (b *build) explain(ctx context.Context, err error) error {
 	var cache *fetch.SpaceError
 	var told *fullError
+	var counted *trans.SpaceError
+	if errors.As(err, &counted) && counted.Download {
+		return err
+	}
 	if err == nil || ctx.Err() != nil || b.image == nil || errors.As(err, &cache) || errors.As(err, &told) {
 		return err
 	}
@@ -54,8 +58,7 @@ func (b *build) explain(ctx context.Context, err error) error {
 			return &fullError{dir, err}
 		}
 	}
-	var counted *trans.SpaceError
-	if b.mounted && (errors.As(err, &counted) || errors.Is(err, syscall.ENOSPC)) {
+	if b.mounted && (counted != nil || errors.Is(err, syscall.ENOSPC)) {
 		return &smallError{err}
 	}
 	return err

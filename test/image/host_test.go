@@ -72,7 +72,7 @@ func TestFullDisks(t *testing.T) {
 		{"no room for downloads", func(w *world) {
 			w.smallRepo(bulk(w.t, 8))
 			w.tmpfs("cache", "6m")
-		}, 7, "bulk.*no space left", "make room on the file system"},
+		}, 7, "not enough space at .*cache", "make room on the file system"},
 		{"image too small", func(w *world) {
 			w.size = "750M"
 			w.smallRepo(pack(w.t, "huge", entry{name: "usr/", kind: tar.TypeDir}, entry{name: "usr/huge", size: 700 << 20}))
