@@ -65,7 +65,7 @@ func contents(t *testing.T, path string) []*desc.Package {
 	t.Helper()
 	db, err := syncdb.Open(path)
 	must(t, err)
-	return db.Packages
+	return db.Packages()
 }
 
 func repoAdd(t *testing.T, args ...string) {

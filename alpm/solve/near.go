@@ -5,8 +5,6 @@ package solve
 import (
 	"sort"
 	"strings"
-
-	"github.com/rastos/rastos/alpm/desc"
 )
 
 // maxNear is how many names a hint offers.
@@ -16,15 +14,9 @@ const maxNear = 3
 func (s *state) nearRepos(name string) []string {
 	seen := map[string]bool{}
 	for _, r := range s.u.Repos {
-		for _, p := range r.Packages {
-			seen[p.Name] = true
-			for _, g := range p.Groups {
-				seen[g] = true
-			}
-			for _, pr := range p.Provides {
-				if d := desc.ParseDep(pr); !strings.Contains(d.Name, ".so") {
-					seen[d.Name] = true
-				}
+		for known := range r.DB.Names() {
+			if !strings.Contains(known, ".so") || r.DB.Package(known) != nil {
+				seen[known] = true
 			}
 		}
 	}

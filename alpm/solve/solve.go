@@ -20,6 +20,7 @@ package solve
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/rastos/rastos/alpm/desc"
 )
@@ -32,6 +33,11 @@ type Database interface {
 	Group(name string) []*desc.Package
 	// Providers returns the packages with a provide of that name.
 	Providers(name string) []*desc.Package
+	// Replacers returns the packages that replace one of that name, sorted by name.
+	Replacers(name string) []*desc.Package
+	// Names lists what a package may be asked for by: names, groups and what
+	// is provided, for hints.
+	Names() iter.Seq[string]
 }
 
 // Usage says what a repository may be used for. Zero means everything.
@@ -47,11 +53,9 @@ const (
 
 // Repo is a repository with its place in the order of the slice it is in.
 type Repo struct {
-	Name string
-	DB   Database
-	// Packages lists everything, for replacements and for hints.
-	Packages []*desc.Package
-	Usage    Usage
+	Name  string
+	DB    Database
+	Usage Usage
 }
 
 func (r Repo) usable(u Usage) bool { return r.Usage.Allows(u) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/syncdb"
 )
 
 // heard records stages, notes and questions in the order in which they come.
@@ -126,7 +127,7 @@ func TestArchNamesAllTargets(t *testing.T) {
 		core:
 		a 1
 		b 1`)
-	for _, p := range u.Repos[0].Packages {
+	for _, p := range u.Repos[0].DB.(*syncdb.DB).Packages() {
 		p.Arch = "m68k"
 	}
 	u.Arch = []string{"x86_64"}

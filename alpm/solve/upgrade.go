@@ -22,16 +22,12 @@ func (s *state) sysUpgrade() error {
 	}
 	s.stage(StageUpgrade)
 	repos := s.reposFor(UseUpgrade)
-	replacers := make([]map[string][]replacer, len(repos))
-	for i, r := range repos {
-		replacers[i] = replacersOf(r)
-	}
 	for _, lp := range sortedByName(s.u.Installed) {
 		if s.remName[lp.Name] != nil || s.addName[lp.Name] != nil {
 			continue
 		}
-		for i, r := range repos {
-			if s.replace(lp, r, replacers[i][lp.Name]) {
+		for _, r := range repos {
+			if s.replace(lp, r) {
 				break
 			}
 			if sp := r.DB.Package(lp.Name); sp != nil {
@@ -43,12 +39,14 @@ func (s *state) sysUpgrade() error {
 	return nil
 }
 
-func replacersOf(r Repo) map[string][]replacer {
-	out := map[string][]replacer{}
-	for _, p := range sortedByName(r.Packages) {
+// replacersOf are the packages of r that replace the one of that name, once for
+// each of their replaces that names it.
+func replacersOf(r Repo, name string) (out []replacer) {
+	for _, p := range sortedByName(r.DB.Replacers(name)) {
 		for _, text := range p.Replaces {
-			d := desc.ParseDep(text)
-			out[d.Name] = append(out[d.Name], replacer{p, d})
+			if d := desc.ParseDep(text); d.Name == name {
+				out = append(out, replacer{p, d})
+			}
 		}
 	}
 	return out
@@ -57,9 +55,9 @@ func replacersOf(r Repo) map[string][]replacer {
 // replace reports whether repository r brings a replacement for the installed
 // package lp that was no target yet. One that was takes lp's place too, but
 // then, with pacman, lp's own newer version is still looked for.
-func (s *state) replace(lp *desc.Package, r Repo, list []replacer) bool {
+func (s *state) replace(lp *desc.Package, r Repo) bool {
 	replaced := false
-	for _, c := range list {
+	for _, c := range replacersOf(r, lp.Name) {
 		if !literal(lp, s.plain(c.dep)) {
 			continue
 		}

@@ -8,42 +8,8 @@ import (
 	"testing"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/syncdb"
 )
-
-// memDB is a Database in memory.
-type memDB struct{ list []*desc.Package }
-
-func (m memDB) Package(name string) *desc.Package {
-	for _, p := range m.list {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-func (m memDB) Group(name string) []*desc.Package {
-	var out []*desc.Package
-	for _, p := range m.list {
-		if contains(p.Groups, name) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func (m memDB) Providers(name string) []*desc.Package {
-	var out []*desc.Package
-	for _, p := range m.list {
-		for _, pr := range p.Provides {
-			if desc.ParseDep(pr).Name == name {
-				out = append(out, p)
-				break
-			}
-		}
-	}
-	return out
-}
 
 // pkg reads "name 1.0 depends=a,b>=2 provides=c=1 reason=depend".
 func pkg(line string) *desc.Package {
@@ -81,7 +47,7 @@ func pkg(line string) *desc.Package {
 // world reads lines of packages below headings "core:" or "local:".
 func world(text string) Universe {
 	var u Universe
-	where := ""
+	where, lists := "", map[string][]*desc.Package{}
 	for _, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		switch {
@@ -94,13 +60,11 @@ func world(text string) Universe {
 		case where == "local":
 			u.Installed = append(u.Installed, pkg(line))
 		default:
-			r := &u.Repos[len(u.Repos)-1]
-			r.Packages = append(r.Packages, pkg(line))
-			r.DB = memDB{r.Packages}
+			lists[where] = append(lists[where], pkg(line))
 		}
 	}
 	for i := range u.Repos {
-		u.Repos[i].DB = memDB{u.Repos[i].Packages}
+		u.Repos[i].DB = syncdb.New(u.Repos[i].Name, lists[u.Repos[i].Name])
 	}
 	return u
 }

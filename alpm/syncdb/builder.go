@@ -120,20 +120,20 @@ func (b *builder) placed(dir string, err error) error {
 }
 
 func (b *builder) finish() (*DB, error) {
-	db := &DB{Name: b.name, Packages: make([]*desc.Package, 0, len(b.all))}
+	packages := make([]*desc.Package, 0, len(b.all))
 	for _, e := range b.all {
 		if err := check(e.p, e.dir); err != nil {
 			return nil, b.placed(e.dir, err)
 		}
-		db.Packages = append(db.Packages, e.p)
+		packages = append(packages, e.p)
 	}
-	slices.SortFunc(db.Packages, func(a, b *desc.Package) int { return strings.Compare(a.Name, b.Name) })
-	for i := 1; i < len(db.Packages); i++ {
-		if p := db.Packages[i]; p.Name == db.Packages[i-1].Name {
+	slices.SortFunc(packages, func(a, b *desc.Package) int { return strings.Compare(a.Name, b.Name) })
+	for i := 1; i < len(packages); i++ {
+		if p := packages[i]; p.Name == packages[i-1].Name {
 			return nil, b.placed(p.Entry(), &desc.Error{File: "desc", Err: ErrDuplicate})
 		}
 	}
-	return db, nil
+	return &DB{Name: b.name, packages: packages}, nil
 }
 
 // check holds a package against the directory that it came in.

@@ -14,26 +14,34 @@ package syncdb
 import (
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"os"
-	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 
 	"github.com/rastos/rastos/alpm/desc"
-	"github.com/rastos/rastos/alpm/pkgfile"
 )
 
-// DB is a database in memory. It is not changed after it was read, and several
+// DB is a database that was read. It does not change any more, and several
 // goroutines may ask it at once.
 type DB struct {
-	Name     string
-	Packages []*desc.Package // sorted by name
+	Name string
 
-	once      sync.Once // builds the two indexes below, which few need
-	groups    map[string][]*desc.Package
-	providers map[string][]*desc.Package
+	packages []*desc.Package // sorted by name
+
+	once      sync.Once // makes the tables below, which few need
+	groups    table
+	provides  table
+	replacers table
+}
+
+// New makes a database of packages, each name once.
+func New(name string, packages []*desc.Package) *DB {
+	db := &DB{Name: name, packages: slices.Clone(packages)}
+	slices.SortFunc(db.packages, func(a, b *desc.Package) int { return strings.Compare(a.Name, b.Name) })
+	return db
 }
 
 // Error says which database could not be read.
@@ -70,110 +78,34 @@ func (e *Error) ExitCode() int {
 	return 5
 }
 
-// Limits guard against decompression bombs and hostile records. Zero means
-// the default.
-type Limits struct {
-	MaxSize    int64 // bytes after decompression; default 4 GiB
-	MaxRecord  int64 // bytes of one file in it; default 64 MiB
-	MaxEntries int   // entries of the archive; default 4 million
-}
+// Len is the number of packages.
+func (db *DB) Len() int { return len(db.packages) }
 
-func (l Limits) withDefaults() Limits {
-	if l.MaxSize <= 0 {
-		l.MaxSize = 4 << 30
-	}
-	if l.MaxRecord <= 0 {
-		l.MaxRecord = 64 << 20
-	}
-	if l.MaxEntries <= 0 {
-		l.MaxEntries = 4 << 20
-	}
-	return l
-}
-
-// Open reads the database at path, whose name is the file's name up to ".db"
-// or ".files".
-func Open(path string) (*DB, error) {
-	name := NameOf(path)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &Error{DB: name, Err: err}
-	}
-	defer f.Close()
-	db, err := Parse(f, name)
-	var e *Error
-	if errors.As(err, &e) {
-		e.Path = path
-	}
-	return db, err
-}
-
-// NameOf is the name of the repository whose database is at path.
-func NameOf(path string) string {
-	name := filepath.Base(path)
-	for _, ext := range []string{".db", ".files"} {
-		if i := strings.LastIndex(name, ext); i > 0 {
-			if rest := name[i+len(ext):]; rest == "" || rest[0] == '.' {
-				return name[:i]
-			}
-		}
-	}
-	return name
-}
-
-// Parse reads a database from r with the default limits.
-func Parse(r io.Reader, name string) (*DB, error) { return ParseLimited(r, name, Limits{}) }
-
-// ParseLimited reads a database from r.
-func ParseLimited(r io.Reader, name string, lim Limits) (*DB, error) {
-	db, err := parse(r, name, lim.withDefaults())
-	if err != nil {
-		return nil, &Error{DB: name, Err: err}
-	}
-	return db, nil
-}
-
-func parse(r io.Reader, name string, lim Limits) (*DB, error) {
-	plain, err := pkgfile.Decompress(r)
-	if err != nil {
-		return nil, err
-	}
-	ahead := newReadAhead(plain)
-	b := newBuilder(name)
-	err = b.read(newScanner(ahead, lim))
-	ahead.stop()
-	if cerr := plain.Close(); err == nil && cerr != nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b.finish()
-}
+// Packages returns all packages, sorted by name. The list must not be changed.
+func (db *DB) Packages() []*desc.Package { return db.packages }
 
 // Package returns the package of that name, or nil.
 func (db *DB) Package(name string) *desc.Package {
-	i := sort.Search(len(db.Packages), func(i int) bool { return db.Packages[i].Name >= name })
-	if i < len(db.Packages) && db.Packages[i].Name == name {
-		return db.Packages[i]
+	i, ok := sort.Find(len(db.packages), func(i int) int { return strings.Compare(name, db.packages[i].Name) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return db.packages[i]
 }
 
 // Group returns the packages that belong to the group, sorted by name.
 func (db *DB) Group(name string) []*desc.Package {
-	db.once.Do(db.index)
-	return db.groups[name]
+	db.once.Do(db.relate)
+	return db.at(db.groups.find(name))
 }
 
 // Groups returns the names of all groups, sorted.
 func (db *DB) Groups() []string {
-	db.once.Do(db.index)
-	names := make([]string, 0, len(db.groups))
-	for name := range db.groups {
-		names = append(names, name)
+	db.once.Do(db.relate)
+	names := make([]string, db.groups.keys.len())
+	for i := range names {
+		names[i] = db.groups.keys.at(i)
 	}
-	sort.Strings(names)
 	return names
 }
 
@@ -181,28 +113,73 @@ func (db *DB) Groups() []string {
 // version, sorted by name. The package called so is not among them unless it
 // also provides itself.
 func (db *DB) Providers(name string) []*desc.Package {
-	db.once.Do(db.index)
-	return db.providers[name]
+	db.once.Do(db.relate)
+	return db.at(db.provides.find(name))
 }
 
-func (db *DB) index() {
-	db.groups = make(map[string][]*desc.Package)
-	db.providers = make(map[string][]*desc.Package)
-	for _, p := range db.Packages {
+// Replacers returns the packages whose replaces name it, whatever the version,
+// sorted by name.
+func (db *DB) Replacers(name string) []*desc.Package {
+	db.once.Do(db.relate)
+	return db.at(db.replacers.find(name))
+}
+
+// Names lists all that a package may be asked for by: the names of packages
+// and groups, and what is provided. Some may come more than once.
+func (db *DB) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range db.packages {
+			if !yield(p.Name) {
+				return
+			}
+		}
+		db.once.Do(db.relate)
+		for _, t := range []table{db.groups, db.provides} {
+			for i := range t.keys.len() {
+				if !yield(t.keys.at(i)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (db *DB) at(places []int) []*desc.Package {
+	if len(places) == 0 {
+		return nil
+	}
+	list := make([]*desc.Package, len(places))
+	for i, place := range places {
+		list[i] = db.packages[place]
+	}
+	return list
+}
+
+// relate makes the tables from the packages.
+func (db *DB) relate() {
+	var groups, provides, replaces []pair
+	for i, p := range db.packages {
+		place := uint32(i)
 		for _, g := range p.Groups {
-			db.groups[g] = appendNew(db.groups[g], p)
+			groups = append(groups, pair{g, place})
 		}
 		for _, text := range p.Provides {
-			name := desc.ParseDep(text).Name
-			db.providers[name] = appendNew(db.providers[name], p)
+			provides = append(provides, pair{desc.ParseDep(text).Name, place})
+		}
+		for _, text := range p.Replaces {
+			replaces = append(replaces, pair{desc.ParseDep(text).Name, place})
 		}
 	}
+	db.groups = mustTable(groups, len(db.packages))
+	db.provides = mustTable(provides, len(db.packages))
+	db.replacers = mustTable(replaces, len(db.packages))
 }
 
-// appendNew keeps a package out that says the same thing twice.
-func appendNew(list []*desc.Package, p *desc.Package) []*desc.Package {
-	if n := len(list); n > 0 && list[n-1] == p {
-		return list
+// mustTable is for pairs that lead to packages that there are.
+func mustTable(pairs []pair, packages int) table {
+	t, err := decodeTable(encodeTable(pairs), packages)
+	if err != nil {
+		panic(err)
 	}
-	return append(list, p)
+	return t
 }

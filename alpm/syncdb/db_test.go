@@ -74,7 +74,7 @@ func TestRealDatabase(t *testing.T) {
 		t.Errorf("name %q", db.Name)
 	}
 	want := []string{"acl", "bash", "filesystem", "gcc-libs", "glibc", "linux", "make", "sed"}
-	if diff := cmp.Diff(want, names(db.Packages)); diff != "" {
+	if diff := cmp.Diff(want, names(db.Packages())); diff != "" {
 		t.Error(diff)
 	}
 	p := db.Package("acl")
@@ -137,7 +137,7 @@ func TestCompressionIsFoundByContent(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(want.Packages, got.Packages); diff != "" {
+		if diff := cmp.Diff(want.Packages(), got.Packages()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 		if _, err := syncdb.Parse(bytes.NewReader(data[:len(data)-30]), "core"); !errors.Is(err, pkgfile.ErrTruncated) {
@@ -158,7 +158,7 @@ func TestBothLayoutsAndFiles(t *testing.T) {
 	)
 	db, err := syncdb.Parse(bytes.NewReader(old), "x")
 	must(t, err)
-	if diff := cmp.Diff([]*desc.Package{want}, db.Packages); diff != "" {
+	if diff := cmp.Diff([]*desc.Package{want}, db.Packages()); diff != "" {
 		t.Errorf("old layout: %s", diff)
 	}
 	want.Files = []string{"usr/", "usr/b"}
@@ -175,11 +175,11 @@ func TestBothLayoutsAndFiles(t *testing.T) {
 	if diff := cmp.Diff(want, db.Package("a")); diff != "" {
 		t.Errorf("files: %s", diff)
 	}
-	if len(db.Packages) != 2 {
-		t.Errorf("packages: %v", names(db.Packages))
+	if len(db.Packages()) != 2 {
+		t.Errorf("packages: %v", names(db.Packages()))
 	}
 	db, err = syncdb.Parse(bytes.NewReader(archive(t)), "x")
-	if err != nil || len(db.Packages) != 0 || db.Package("a") != nil || db.Group("g") != nil {
+	if err != nil || len(db.Packages()) != 0 || db.Package("a") != nil || db.Group("g") != nil {
 		t.Errorf("an empty database: %v", err)
 	}
 }
@@ -299,7 +299,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, p := range db.Packages {
+		for _, p := range db.Packages() {
 			if db.Package(p.Name) != p || desc.CheckName(p.Name) != nil {
 				t.Fatalf("package %q", p.Name)
 			}

@@ -37,7 +37,7 @@ func openRepos(ctx context.Context, env *Env) ([]solve.Repo, error) {
 					return err
 				}
 			}
-			repos[i] = solve.Repo{Name: r.Name, DB: db, Packages: db.Packages, Usage: r.Usage}
+			repos[i] = solve.Repo{Name: r.Name, DB: db, Usage: r.Usage}
 			return nil
 		})
 	}

@@ -38,7 +38,7 @@ func TestAPinnedPackageOutlivesItsDatabase(t *testing.T) {
 	if p, err = trans.LoadPin(ctx, env, pin, nil); err != nil {
 		t.Fatal(err)
 	}
-	env.Repos[0].DB = &syncdb.DB{Name: "core", Packages: []*desc.Package{p}}
+	env.Repos[0].DB = syncdb.New("core", []*desc.Package{p})
 	plan, err := trans.Prepare(ctx, env, trans.Request{Targets: []string{"core/tool=1-1"}})
 	must(t, err)
 	must(t, trans.Run(ctx, env, plan, nil))

@@ -28,7 +28,7 @@ func maskHooks(dir, filesDB string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	for _, p := range db.Packages {
+	for _, p := range db.Packages() {
 		for _, f := range p.Files {
 			if path.Dir(f) != hookDir || !strings.HasSuffix(f, ".hook") {
 				continue

@@ -66,8 +66,8 @@ func (s *session) makeDatabase(ctx context.Context, archives []string, do func(c
 	if err != nil {
 		return u, err
 	}
-	if len(db.Packages) != len(s.names) {
-		return u, fmt.Errorf("the database has %d packages instead of %d", len(db.Packages), len(s.names))
+	if db.Len() != len(s.names) {
+		return u, fmt.Errorf("the database has %d packages instead of %d", db.Len(), len(s.names))
 	}
 	return u, nil
 }

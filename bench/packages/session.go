@@ -48,7 +48,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 		return nil, fmt.Errorf("%w (`make bench-packages` builds the repository)", err)
 	}
 	var packed, installed int64
-	for _, p := range db.Packages {
+	for _, p := range db.Packages() {
 		s.names = append(s.names, p.Name)
 		packed, installed = packed+p.CompressedSize, installed+p.InstalledSize
 	}
@@ -68,7 +68,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 		return nil, err
 	}
 	fmt.Printf("%d packages, %d MB packed, %d MB installed; %d processors; against %s\n",
-		len(db.Packages), packed>>20, installed>>20, runtime.NumCPU(), s.version)
+		db.Len(), packed>>20, installed>>20, runtime.NumCPU(), s.version)
 	return s, nil
 }
 

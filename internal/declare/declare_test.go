@@ -13,37 +13,8 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/syncdb"
 )
-
-// memDB is a database in memory.
-type memDB []*desc.Package
-
-func (m memDB) Package(name string) *desc.Package {
-	for _, p := range m {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-func (m memDB) Group(name string) (out []*desc.Package) {
-	for _, p := range m {
-		if slices.Contains(p.Groups, name) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func (m memDB) Providers(name string) (out []*desc.Package) {
-	for _, p := range m {
-		if slices.ContainsFunc(p.Provides, func(text string) bool { return desc.ParseDep(text).Name == name }) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
 
 // pkg reads "name 1.0 depends=a,b>=2 groups=x dep": dep for what came along.
 func pkg(line string) *desc.Package {
@@ -84,7 +55,7 @@ func pkgs(text string) (out []*desc.Package) {
 func reposOf(lists map[string][]*desc.Package, order ...string) []solve.Repo {
 	var out []solve.Repo
 	for _, name := range order {
-		out = append(out, solve.Repo{Name: name, DB: memDB(lists[name]), Packages: lists[name]})
+		out = append(out, solve.Repo{Name: name, DB: syncdb.New(name, lists[name])})
 	}
 	return out
 }

@@ -123,7 +123,7 @@ func (w *worker) replaced(target string, d desc.Dep, repos []solve.Repo) {
 		}
 	}
 	for _, r := range repos {
-		for _, p := range r.Packages {
+		for _, p := range r.DB.Replacers(d.Name) {
 			if replaces(p, d) {
 				w.open = append(w.open, r.Name+"/"+p.Name)
 				w.note(NoteReplaced, target, fmt.Sprintf("%s is replaced by %s", target, p.Name))

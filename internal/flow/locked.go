@@ -82,7 +82,7 @@ func pinned(ctx context.Context, sink report.Sink, env *trans.Env, l *lockfile.L
 		return &lockedError{p.differences}
 	}
 	for i := range env.Repos {
-		env.Repos[i].DB = &syncdb.DB{Name: env.Repos[i].Name, Packages: p.lists[env.Repos[i].Name]}
+		env.Repos[i].DB = syncdb.New(env.Repos[i].Name, p.lists[env.Repos[i].Name])
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func (s *session) checkRepos() int {
 		if r.err != nil {
 			s.errorf("database '%s' is not valid (%s)", r.Name, databaseError(r.err))
 		}
-		all = append(all, r.DB.Packages...)
+		all = append(all, r.DB.Packages()...)
 	}
 	return s.checkDepends(all)
 }

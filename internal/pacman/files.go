@@ -87,7 +87,7 @@ func (f *fileFinder) search() int {
 func (f *fileFinder) find(w wantedFile) (found bool) {
 	for i := range f.repos {
 		r := &f.repos[i]
-		for _, p := range r.DB.Packages {
+		for _, p := range r.DB.Packages() {
 			if match := w.match(p.Files); len(match) > 0 {
 				found = true
 				f.show(r, p, match, w.path)
@@ -153,7 +153,7 @@ func (f *fileFinder) machineReadable(r *repo, p *desc.Package, files []string) {
 func (f *fileFinder) list() int {
 	if len(f.opt.Targets) == 0 {
 		for i := range f.repos {
-			for _, p := range f.repos[i].DB.Packages {
+			for _, p := range f.repos[i].DB.Packages() {
 				f.listOne(&f.repos[i], p)
 			}
 		}

@@ -52,7 +52,7 @@ func (s *session) openRepos(ext string) (repos, error) {
 	all.Wait()
 	for i := range list {
 		if r := &list[i]; r.DB == nil {
-			r.DB = &syncdb.DB{Name: r.Name}
+			r.DB = syncdb.New(r.Name, nil)
 		}
 		if errors.Is(list[i].err, fs.ErrNotExist) {
 			list[i].err = nil // it was warned of when the settings were read

@@ -16,20 +16,13 @@ import (
 func (s *session) syncSearch(list repos) int {
 	any := false
 	for _, r := range list {
-		found, ok := s.search(r.Name, byName(r.DB.Packages), true)
+		found, ok := s.search(r.Name, r.DB.Packages(), true)
 		if !ok {
 			return 1
 		}
 		any = any || found
 	}
 	return exitCode(any)
-}
-
-// byName is the order in which pacman has the packages of a database.
-func byName(list []*desc.Package) []*desc.Package {
-	out := slices.Clone(list)
-	slices.SortStableFunc(out, func(a, b *desc.Package) int { return strings.Compare(a.Name, b.Name) })
-	return out
 }
 
 // syncGroups is -Sg.
@@ -61,7 +54,7 @@ func (s *session) allGroups(list repos) int {
 	seen := map[string]bool{}
 	found := false
 	for _, r := range list {
-		for _, group := range groupsOf(byName(r.DB.Packages)) {
+		for _, group := range groupsOf(r.DB.Packages()) {
 			found = true
 			if s.opt.Groups > 1 {
 				for _, p := range r.DB.Group(group) {
@@ -96,7 +89,7 @@ func groupsOf(list []*desc.Package) (groups []string) {
 func (s *session) syncInfo(list repos) int {
 	if len(s.opt.Targets) == 0 {
 		for i := range list {
-			for _, p := range byName(list[i].DB.Packages) {
+			for _, p := range list[i].DB.Packages() {
 				s.repoInfo(list, &list[i], p)
 			}
 		}
@@ -145,7 +138,7 @@ func (s *session) repoInfo(list repos, r *repo, p *desc.Package) {
 // packages are those of all repositories.
 func (list repos) packages() (all []*desc.Package) {
 	for _, r := range list {
-		all = append(all, r.DB.Packages...)
+		all = append(all, r.DB.Packages()...)
 	}
 	return all
 }
@@ -177,7 +170,7 @@ func (s *session) syncList(list repos) int {
 	}
 	page := s.page()
 	for _, r := range chosen {
-		for _, p := range byName(r.DB.Packages) {
+		for _, p := range r.DB.Packages() {
 			if s.opt.Quiet {
 				s.print(p.Name, "\n")
 				continue
