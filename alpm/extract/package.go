@@ -181,12 +181,16 @@ func (j *job) entry(h *tar.Header) error {
 	case tar.TypeDir:
 		return j.directory(h, at, d)
 	case tar.TypeSymlink:
-		return j.symlink(h, at)
+		err = j.symlink(h, at)
 	case tar.TypeLink:
-		return j.hardLink(h, at)
+		err = j.hardLink(h, at)
 	default:
 		return j.file(h, name, at, d)
 	}
+	if j.links[at] {
+		j.links[name] = true // it will be one, wherever it is for now
+	}
+	return err
 }
 
 func (j *job) decide(h *tar.Header) (Decision, error) {

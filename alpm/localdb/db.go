@@ -87,6 +87,12 @@ type Options struct {
 	// temporary directory, its rename and every fsync. It is for roots that
 	// are thrown away if anything fails.
 	Fast bool
+	// Late leaves the flushing to the caller, who has a journal; changes are
+	// whole all the same.
+	Late bool
+	// Step, where it is set, is called before changes that Stage, Commit and
+	// Drop make on the disk and may fail them; tests stop there.
+	Step func(what string) error
 }
 
 // DB is the database of one root. Its methods may be called from several
@@ -121,16 +127,8 @@ func OpenWith(dir string, opt Options) (*DB, error) {
 func (db *DB) Dir() string { return db.dir }
 
 func (db *DB) load() error {
-	// Written through a link, the temporary directory must be beside the
-	// target: beside the link may be another file system.
-	if target, err := os.Readlink(db.dir); err == nil { // may not exist yet
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(db.dir), target)
-		}
-		db.dir = target
-	}
-	if real, err := filepath.EvalSymlinks(db.dir); err == nil {
-		db.dir = real
+	if err := db.resolve(); err != nil {
+		return err
 	}
 	names, err := readDirNames(db.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -139,6 +137,30 @@ func (db *DB) load() error {
 	if err != nil {
 		return err
 	}
+	return db.loadAll(names)
+}
+
+// resolve finds where the database really is.
+func (db *DB) resolve() error {
+	// Written through a link, the temporary directory must be beside the
+	// target: beside the link may be another file system.
+	if target, err := os.Readlink(db.dir); err == nil { // may not exist yet
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(db.dir), target)
+		}
+		db.dir = target
+	}
+	real, err := filepath.EvalSymlinks(db.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		db.dir = real
+	}
+	return err
+}
+
+func (db *DB) loadAll(names []string) error {
 	entries := names[:0]
 	for _, name := range names {
 		if name != versionFile {

@@ -142,7 +142,7 @@ func (db *DB) prepare() error {
 		if err := db.replaceFile(version, content{data: []byte(Version + "\n")}); err != nil {
 			return err
 		}
-		if !db.opt.Fast {
+		if db.flushes() {
 			if err := errors.Join(syncDir(db.dir), syncDir(filepath.Dir(db.dir))); err != nil {
 				return err
 			}
@@ -335,7 +335,7 @@ func (db *DB) writeFile(path string, c content) error {
 	if err == nil && !c.time.IsZero() {
 		err = os.Chtimes(path, c.time, c.time)
 	}
-	if err == nil && !db.opt.Fast {
+	if err == nil && db.flushes() {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
@@ -356,6 +356,9 @@ func (db *DB) replaceFile(path string, c content) error {
 	}
 	return os.Rename(temp, path)
 }
+
+// flushes tells whether every change is to last at once.
+func (db *DB) flushes() bool { return !db.opt.Fast && !db.opt.Late }
 
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
