@@ -184,3 +184,16 @@ func Reconcile(dir, entry, old string) error {
 	}
 	return db.vanish(old)
 }
+
+// StagedInstall returns the scriptlets of a package that is staged, or nil if
+// it has none.
+func (db *DB) StagedInstall(p *desc.Package) ([]byte, error) {
+	data, err := readFile(filepath.Join(db.staged(p.Entry()), "install"), maxDesc)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &Error{Op: "read the staged scriptlets of " + p.Name, Path: db.dir, Err: err}
+	}
+	return data, nil
+}

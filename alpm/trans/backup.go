@@ -23,15 +23,9 @@ type placing struct {
 }
 
 func (j *placing) decide(h *tar.Header) (extract.Decision, error) {
-	path := strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
-	listed := path
-	if h.Typeflag == tar.TypeDir {
-		listed += "/"
-	}
-	if !j.a.has(listed) {
-		// The check for conflicts went by the .MTREE.
-		return extract.Decision{}, &VerifyError{Object: j.a.step.Package.Entry(), Path: j.a.path,
-			Err: fmt.Errorf("%w: %s is not in its .MTREE", ErrMismatch, path)}
+	path, listed, err := j.a.listed(h)
+	if err != nil {
+		return extract.Decision{}, err
 	}
 	if j.noExtract.match(listed) {
 		return extract.Decision{Skip: true}, nil
@@ -40,6 +34,21 @@ func (j *placing) decide(h *tar.Header) (extract.Decision, error) {
 		return extract.Decision{ReplaceLink: j.linkGoes(path)}, nil
 	}
 	return j.decideFile(h, path)
+}
+
+// listed is the path of an entry, and as the list of files has it. One that is
+// not there is an error: the check for conflicts went by the list.
+func (a *archive) listed(h *tar.Header) (path, listed string, err error) {
+	path = strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
+	listed = path
+	if h.Typeflag == tar.TypeDir {
+		listed += "/"
+	}
+	if !a.has(listed) {
+		err = &VerifyError{Object: a.step.Package.Entry(), Path: a.path,
+			Err: fmt.Errorf("%w: %s is not in its .MTREE", ErrMismatch, path)}
+	}
+	return path, listed, err
 }
 
 // linkGoes tells whether there is a link at path, where this package has a
@@ -118,10 +127,15 @@ func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (ex
 }
 
 func (j *placing) pacnew(path string) string {
-	as := path + ".pacnew"
-	j.events = append(j.events, Event{Kind: EventPacnew, Name: j.a.info.Name, Path: as,
-		Text: "/" + path + " was kept; the package's version is beside it"})
-	return as
+	e := pacnewEvent(j.a.info.Name, path)
+	j.events = append(j.events, e)
+	return e.Path
+}
+
+// pacnewEvent tells that a package's version of a file is put beside it.
+func pacnewEvent(pkg, path string) Event {
+	return Event{Kind: EventPacnew, Name: pkg, Path: path + ".pacnew",
+		Text: "/" + path + " was kept; the package's version is beside it"}
 }
 
 // backupSum looks a path up among the backup files of an installed package.

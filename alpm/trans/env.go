@@ -119,9 +119,12 @@ type Env struct {
 	Workers int              // archives at a time; 0: the cores, at most 2
 	// History is told of every run that changes the root; nil: nobody is.
 	History History
-	// Durable flushes what is written as it is written. A root that is thrown
-	// away when anything fails does without.
+	// Durable makes a run that is never half-done, by a journal. A root that is
+	// thrown away when anything fails does without.
 	Durable bool
+
+	fault    func(what string) error // tests stop or fail a journalled run here
+	unsynced bool                    // tests leave out what makes staged files last
 }
 
 func (e *Env) now() time.Time {

@@ -195,3 +195,25 @@ func (e *ConfigError) Error() string { return e.What }
 
 // ExitCode is the class "config mistakes".
 func (e *ConfigError) ExitCode() int { return exitConfig }
+
+// UnfinishedError is a transaction that could not be finished now. Its journal
+// is kept, and whoever takes the lock next goes on from there.
+type UnfinishedError struct {
+	Done, Total int // packages
+	Err         error
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("the transaction is not finished (%d of %d packages are in their places): %v", e.Done, e.Total, e.Err)
+}
+
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// Hint tells what to do.
+func (e *UnfinishedError) Hint() string {
+	var h interface{ Hint() string }
+	if errors.As(e.Err, &h) && h.Hint() != "" {
+		return h.Hint() + "; the next command then finishes by itself"
+	}
+	return "remove the cause; the next command then finishes by itself, and pacman is kept out until that is done"
+}

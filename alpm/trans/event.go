@@ -12,6 +12,8 @@ const (
 	EventDownload  EventKind = "download"  // file Name: Done of Total bytes
 	EventVerify    EventKind = "verify"    // archive number Done of Total, Name
 	EventCheck     EventKind = "check"     // Name: one of the checks, of Total packages
+	EventRecover   EventKind = "recover"   // an interrupted transaction of Total packages is found; Finished: Text says what became of it
+	EventStage     EventKind = "stage"     // package Name is beside its place, Done of Total are
 	EventStart     EventKind = "start"     // from here on the root changes
 	EventDone      EventKind = "done"      // all packages are in their place; hooks may follow
 	EventHook      EventKind = "hook"      // hook number Done of Total starts; Text describes it

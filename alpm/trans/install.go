@@ -78,6 +78,16 @@ func (r *runner) place(ctx context.Context, a *archive, t *tree) error {
 
 // extract writes the files of a package.
 func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *tree) (extract.Result, error) {
+	j := &placing{runner: r, a: a, old: old, tree: t}
+	res, err := r.unpack(ctx, a, j.decide)
+	for _, e := range append(j.events, extractWarnings(a.info.Name, res)...) {
+		r.tell(e)
+	}
+	return res, err
+}
+
+// unpack extracts the verified archive of a package.
+func (r *runner) unpack(ctx context.Context, a *archive, decide extract.Policy) (extract.Result, error) {
 	f, err := a.openVerified()
 	if err != nil {
 		return extract.Result{}, err
@@ -88,30 +98,44 @@ func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *
 		return extract.Result{}, err
 	}
 	defer src.Close()
-	j := &placing{runner: r, a: a, old: old, tree: t}
-	res, err := r.root.Package(ctx, src, j.decide)
-	for _, e := range j.events {
-		r.tell(e)
-	}
+	return r.root.Package(ctx, src, decide)
+}
+
+// extractWarnings words what an extraction left as it was.
+func extractWarnings(name string, res extract.Result) []Event {
+	var out []Event
 	for _, d := range res.DirModes {
 		have, want := fmt.Sprintf("%o", d.Have), fmt.Sprintf("%o", d.Want)
-		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, About: AboutDirMode, Args: []string{have, want},
+		out = append(out, Event{Kind: EventWarning, Name: name, Path: d.Path, About: AboutDirMode, Args: []string{have, want},
 			Text: fmt.Sprintf("the directory keeps its mode %s; the package has %s", have, want)})
 	}
 	for _, d := range res.DirOwners {
-		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Path: d.Path, About: AboutDirOwner,
+		out = append(out, Event{Kind: EventWarning, Name: name, Path: d.Path, About: AboutDirOwner,
 			Args: []string{strconv.Itoa(d.HaveUID), strconv.Itoa(d.HaveGID), strconv.Itoa(d.WantUID), strconv.Itoa(d.WantGID)},
 			Text: fmt.Sprintf("the directory keeps its owner %d:%d; the package has %d:%d", d.HaveUID, d.HaveGID, d.WantUID, d.WantGID)})
 	}
 	for _, w := range res.Warnings {
-		r.tell(Event{Kind: EventWarning, Name: a.info.Name, Text: w})
+		out = append(out, Event{Kind: EventWarning, Name: name, Text: w})
 	}
-	return res, err
+	return out
 }
 
 // record writes the entry in the local database, which makes the package
 // count as installed.
 func (r *runner) record(a *archive, old *desc.Package, sums map[string]string) error {
+	p, extra := r.entry(a, sums)
+	r.mu.Lock() // packages may be written side by side
+	r.dirs.replace(p)
+	r.mu.Unlock()
+	if old != nil || r.pending[p.Name] {
+		delete(r.pending, p.Name) // replaced, and back as somebody's dependency
+		return r.local.Update(p, extra)
+	}
+	return r.local.Add(p, extra)
+}
+
+// entry is what the database will say of a package, and the files beside that.
+func (r *runner) entry(a *archive, sums map[string]string) (*desc.Package, map[string][]byte) {
 	p := *a.info
 	p.Filename, p.CompressedSize, p.MD5, p.SHA256, p.PGPSig = "", 0, "", "", ""
 	p.MakeDepends, p.CheckDepends = nil, nil
@@ -129,14 +153,7 @@ func (r *runner) record(a *archive, old *desc.Package, sums map[string]string) e
 			extra[file] = b
 		}
 	}
-	r.mu.Lock() // packages may be written side by side
-	r.dirs.replace(old, &p)
-	r.mu.Unlock()
-	if old != nil || r.pending[p.Name] {
-		delete(r.pending, p.Name) // replaced, and back as somebody's dependency
-		return r.local.Update(&p, extra)
-	}
-	return r.local.Add(&p, extra)
+	return &p, extra
 }
 
 // installParallel extracts new packages side by side, the largest first so

@@ -3,6 +3,7 @@
 package trans
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,8 @@ const lockName = "db.lck"
 type dbLock struct {
 	path  string
 	flock *flock.Flock
-	lent  bool // the caller's: not ours to release
+	lent  *dbLock // the caller's: not ours to release
+	keep  bool    // the file stays: a transaction is unfinished
 }
 
 // A Lock is the database's lock, held over several calls: from before the
@@ -38,7 +40,7 @@ type Lock struct{ lock *dbLock }
 // passed on as Env.Held.
 func Acquire(env Env, events Events) (*Lock, error) {
 	env.Held = nil
-	lock, err := acquire(&env, serial(events))
+	lock, err := acquire(context.Background(), &env, serial(events))
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +58,23 @@ func (l *Lock) Release() {
 // lockTries bounds the races with others that release or take over.
 const lockTries = 10
 
-func acquire(env *Env, events Events) (*dbLock, error) {
+// acquire takes the lock and finishes what its last holder was cut off from.
+func acquire(ctx context.Context, env *Env, events Events) (*dbLock, error) {
 	if env.Held != nil {
-		return &dbLock{lent: true}, nil
+		return &dbLock{lent: env.Held.lock}, nil
 	}
+	lock, err := lockOnly(env, events)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := recoverJournal(ctx, env, serial(events)); err != nil {
+		lock.releaseAfter(err)
+		return nil, err
+	}
+	return lock, nil
+}
+
+func lockOnly(env *Env, events Events) (*dbLock, error) {
 	if err := os.MkdirAll(env.DBPath, 0o755); err != nil {
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
@@ -163,9 +178,25 @@ func programName(pid int) string {
 // release removes the file first: whoever waits for the flock then finds that
 // what it locked is no longer the lock.
 func (l *dbLock) release() {
-	if l.lent {
+	if l.lent != nil {
 		return
 	}
-	_ = os.Remove(l.path)
+	if !l.keep {
+		_ = os.Remove(l.path)
+	}
 	_ = l.flock.Close()
+}
+
+// releaseAfter releases the lock, but for its file where the transaction is
+// not finished: that keeps pacman, which knows no journal, from half a root.
+// The next of ours takes it over.
+func (l *dbLock) releaseAfter(err error) {
+	var unfinished *UnfinishedError
+	if errors.As(err, &unfinished) {
+		if l.lent != nil {
+			l.lent.keep = true
+		}
+		l.keep = true
+	}
+	l.release()
 }

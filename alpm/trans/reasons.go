@@ -21,11 +21,11 @@ func Installed(env Env) (*localdb.DB, error) { return openLocal(&env) }
 // SetReasons changes why packages count as installed, one after the other by
 // name: after a crash some are changed and some are not. A package that is not
 // installed is an error, and then none is changed.
-func SetReasons(_ context.Context, env Env, reasons map[string]desc.Reason) error {
+func SetReasons(ctx context.Context, env Env, reasons map[string]desc.Reason) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	lock, err := acquire(&env, nil)
+	lock, err := acquire(ctx, &env, nil)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (r *runner) removeOne(ctx context.Context, p *desc.Package) error {
 	// pacman runs post_remove before it forgets the package; so does this, and
 	// forgets it even if that was interrupted: its files are gone.
 	scriptErr := r.script(ctx, p.Name, install, scriptlet.PostRemove, p.Version)
-	r.dirs.forget(p)
+	r.dirs.forget(p.Name)
 	if r.isReplaced(p.Name) {
 		// Its entry goes when its replacement has one: after a crash in between,
 		// the next upgrade finds it and replaces it again.
@@ -85,7 +85,7 @@ func (r *runner) forgetReplaced(st *Step) error {
 
 // removeObsolete removes what the old version had and the new one has not.
 func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
-	written := r.realNames(a, old)
+	written := r.realNames(a.files, old)
 	for _, f := range slices.Backward(old.Files) {
 		path := strings.TrimSuffix(f, "/")
 		switch {
@@ -108,9 +108,9 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 // realNames are the new version's files by where they really are, if that is
 // not where its list has them: an obsolete name may lead to one of them. It is
 // nil where no link is on the way.
-func (r *runner) realNames(a *archive, old *desc.Package) map[string]bool {
+func (r *runner) realNames(files []string, old *desc.Package) map[string]bool {
 	links := false
-	for _, list := range [][]string{a.files, old.Files} {
+	for _, list := range [][]string{files, old.Files} {
 		last := ""
 		for _, f := range list {
 			dir, _ := splitPath(f)
@@ -126,8 +126,8 @@ func (r *runner) realNames(a *archive, old *desc.Package) map[string]bool {
 	if !links {
 		return nil
 	}
-	names := make(map[string]bool, len(a.files))
-	for _, f := range a.files {
+	names := make(map[string]bool, len(files))
+	for _, f := range files {
 		if real, err := r.tree.realPath(f); err == nil {
 			names[real] = true
 		}

@@ -16,16 +16,24 @@ import (
 	"github.com/rastos/rastos/alpm/scriptlet"
 )
 
-// Run carries out a plan. The root is untouched when it fails before the first
-// package; later failures are *PackageError. When ctx ends, the package at
-// hand is finished and no other is begun.
+// Run carries out a plan, after finishing what an interrupted one left. The
+// root is untouched when it fails before the first package.
+//
+// With Durable, everything is staged first; until that is done, and the
+// PreTransaction hooks are, a failure or the end of ctx leaves the root as it
+// was. After that it is carried through: the end of ctx ends the scriptlet or
+// hook that is running, and what could not be done is told at the end. A disk
+// that fails then leaves an *UnfinishedError, and the next command finishes.
+//
+// Without it, failures after the first package are *PackageError, and when ctx
+// ends, the package at hand is finished and no other is begun.
 func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 	tell := serial(events)
-	lock, err := acquire(&env, tell)
+	lock, err := acquire(ctx, &env, tell)
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer func() { lock.releaseAfter(err) }()
 	r := &runner{decoders: newDecoders(), env: &env, plan: plan, opt: plan.Options, tell: tell, total: len(plan.Install) + len(plan.Remove)}
 	if err := r.ready(ctx); err != nil {
 		return err
@@ -36,6 +44,9 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 		return err
 	}
 	defer func() { end(err) }()
+	if env.Durable {
+		return r.journalled(ctx)
+	}
 	for _, stage := range []func(context.Context) error{
 		r.preHooks, r.start, r.removeAll, r.installAll, r.settle, r.ldconfig, r.finish, r.postHooks,
 	} {
@@ -86,6 +97,7 @@ type runner struct {
 	decoders decoders
 	old      map[string]*desc.Package // installed versions of what is upgraded
 	check    *fileCheck
+	staged   []*stagedPackage // of a journalled run, as archives
 	change   hook.Change
 
 	noUpgrade, noExtract patterns
@@ -109,7 +121,11 @@ func (r *runner) close() {
 
 // ready does everything that can fail without the root having been touched.
 func (r *runner) ready(ctx context.Context) (err error) {
-	if r.local, err = openLocal(r.env); err != nil {
+	open := openLocal
+	if r.env.Durable {
+		open = openLate
+	}
+	if r.local, err = open(r.env); err != nil {
 		return err
 	}
 	if err := r.fits(); err != nil {
@@ -126,7 +142,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 		return err
 	}
 	r.noUpgrade, r.noExtract = compilePatterns(r.env.NoUpgrade), compilePatterns(r.env.NoExtract)
-	r.dirs = &dirOwners{local: r.local, gone: map[string]bool{}}
+	r.dirs = newDirOwners(r.local)
 	r.pending, r.warned = map[string]bool{}, map[string]bool{}
 	r.change = r.hookChange()
 	if r.opt.DBOnly {
@@ -162,7 +178,7 @@ func (r *runner) openRoot() (err error) {
 	if err := checkSpace(r.env, r.archives); err != nil {
 		return err
 	}
-	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{Durable: r.env.Durable, LateTimes: true})
+	r.root, err = extract.OpenRootWith(r.env.Root, extract.Options{LateTimes: true})
 	return err
 }
 

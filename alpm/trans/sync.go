@@ -49,7 +49,7 @@ func Sync(ctx context.Context, env Env, events Events) (changed []string, err er
 // when it is verified and could be read; a repository that fails keeps what it
 // has, and the others go on. The error joins a *RepoError for each that failed.
 func Refresh(ctx context.Context, env Env, opt SyncOptions, events Events) (changed []string, err error) {
-	lock, err := acquire(&env, events)
+	lock, err := acquire(ctx, &env, events)
 	if err != nil {
 		return nil, err
 	}

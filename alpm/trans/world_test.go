@@ -128,6 +128,9 @@ type lab struct {
 	dir         string
 	repoDir     string
 	ours, peers string // roots
+	// direct is ours too, where the same is done without the journal.
+	direct  string
+	durable bool
 	conf        []string
 	env         func(*trans.Env)
 	events      []trans.Event
@@ -139,11 +142,12 @@ func newLab(t testing.TB) *lab {
 	dir, err := os.MkdirTemp(tmpfs(), "rastos-trans-")
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	l := &lab{t: t, dir: dir, repoDir: filepath.Join(dir, "repo"), ours: filepath.Join(dir, "ours"), peers: filepath.Join(dir, "peers")}
-	for _, d := range []string{l.repoDir, l.ours, l.peers, filepath.Join(dir, "hooks"), filepath.Join(dir, "gpg")} {
+	l := &lab{t: t, dir: dir, repoDir: filepath.Join(dir, "repo"), ours: filepath.Join(dir, "ours"), peers: filepath.Join(dir, "peers"),
+		direct: filepath.Join(dir, "direct")}
+	for _, d := range []string{l.repoDir, l.ours, l.peers, l.direct, filepath.Join(dir, "hooks"), filepath.Join(dir, "gpg")} {
 		must(t, os.Mkdir(d, 0o755))
 	}
-	for _, d := range []string{l.ours, l.peers} {
+	for _, d := range []string{l.ours, l.peers, l.direct} {
 		must(t, os.MkdirAll(filepath.Join(d, "var/lib/pacman"), 0o755))
 		must(t, os.MkdirAll(filepath.Join(d, "var/log"), 0o755))
 	}
@@ -184,6 +188,7 @@ func (l *lab) environment() trans.Env {
 		FileSigLevel: unsigned, Arch: "x86_64",
 		HookDirs: []string{filepath.Join(l.ours, "usr/share/libalpm/hooks")},
 		Clock:    func() time.Time { return epoch },
+		Durable:  l.durable,
 	}
 	if l.env != nil {
 		l.env(&env)
@@ -248,19 +253,25 @@ func (l *lab) mustPacman(root string, args ...string) string {
 	return out
 }
 
-// both runs the same with the two programs and compares the roots.
+// both runs the same with the two programs, ours with the journal and without,
+// and compares the roots.
 func (l *lab) both(req trans.Request, args ...string) {
 	l.t.Helper()
-	l.run(req)
 	l.mustPacman(l.peers, "-Sy")
 	l.mustPacman(l.peers, args...)
+	l.ours, l.direct, l.durable = l.direct, l.ours, false
+	l.run(req)
+	l.compare()
+	l.ours, l.direct, l.durable = l.direct, l.ours, true
+	l.run(req)
 	l.compare()
 	l.clean(l.ours)
 }
 
-// touch does the same to both roots.
+// touch does the same to all roots.
 func (l *lab) touch(do func(root string)) {
 	do(l.ours)
+	do(l.direct)
 	do(l.peers)
 }
 

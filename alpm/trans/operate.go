@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package trans
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"syscall"
+)
+
+// operator carries out operations. Each of them first looks whether it was
+// done before, so that all of a journal can be gone through again.
+type operator struct {
+	env  *Env
+	tree *tree
+	tell Events
+	temp string // prefix of the temporary names
+	// fresh are directories that were to be removed and hold staged files only:
+	// the package that has them is to find them as if they were new.
+	fresh map[string]bool
+	times []madeDir // directories that were made here
+	// stuck are files that could not get their place.
+	stuck []error
+}
+
+func (o *operator) all(pkg string, ops []operation) error {
+	for i := range ops {
+		if err := o.env.step("switch " + ops[i].Do); err != nil {
+			return err
+		}
+		if err := o.one(pkg, &ops[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *operator) one(pkg string, op *operation) error {
+	done, err := o.carryOut(op)
+	switch {
+	case err == nil:
+		if done && op.tell != nil {
+			o.tell(*op.tell)
+		}
+		return nil
+	case isTransient(err):
+		return fmt.Errorf("%s /%s: %w", op.Do, op.Path, err)
+	}
+	// It will be no better another time: the rest is to be finished all the same.
+	return o.leave(pkg, op, err)
+}
+
+func (o *operator) carryOut(op *operation) (done bool, err error) {
+	switch op.Do {
+	case opMove:
+		return o.move(op)
+	case opDrop:
+		err = o.tree.remove(op.Path)
+	case opRemove:
+		if op.ID == "" || o.tree.identity(op.Path) != op.ID {
+			return false, nil
+		}
+		err = o.tree.remove(op.Path)
+	case opRename:
+		return o.rename(op)
+	case opMkdir:
+		err = o.mkdir(op)
+	case opRmdir:
+		return o.rmdir(op)
+	default:
+		err = fmt.Errorf("the journal has an operation %q", op.Do)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// move: the temporary name is used once, so that its being there tells that
+// the move is still to be made.
+func (o *operator) move(op *operation) (done bool, err error) {
+	err = o.tree.move(op.Path, op.To)
+	if errors.Is(err, fs.ErrNotExist) {
+		if o.tree.identity(op.Path) == "" {
+			return false, nil
+		}
+		dir, _ := splitPath(op.To)
+		o.tree.forget()
+		if err = o.tree.mkdirAll(dir); err == nil {
+			err = o.tree.move(op.Path, op.To)
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, seen := o.tree.real[op.To]; seen || o.tree.gone[op.To] {
+		o.tree.forget() // a link that leads elsewhere now
+	}
+	// Two links to one file: rename(2) then does nothing and leaves both.
+	if err := o.tree.remove(op.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return true, err
+	}
+	return true, nil
+}
+
+func (o *operator) rename(op *operation) (done bool, err error) {
+	if op.ID == "" || o.tree.identity(op.To) == op.ID || o.tree.identity(op.Path) != op.ID {
+		return false, nil
+	}
+	if err := o.tree.move(op.Path, op.To); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func (o *operator) mkdir(op *operation) error {
+	info, err := o.tree.lstat(op.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case info.IsDir():
+		if !o.fresh[op.Path] {
+			return nil
+		}
+		delete(o.fresh, op.Path)
+		o.times = append(o.times, madeDir{op.Path, op.Dir.Time})
+		return o.tree.dress(op.Path, *op.Dir)
+	default:
+		if _, err := o.tree.dir(op.Path); err == nil && !op.Unlink {
+			return nil // a link to one
+		}
+		if err := o.tree.remove(op.Path); err != nil {
+			return err
+		}
+	}
+	o.tree.forget()
+	up, _ := splitPath(op.Path)
+	if err := o.tree.mkdirAll(up); err != nil {
+		return err
+	}
+	o.times = append(o.times, madeDir{op.Path, op.Dir.Time})
+	return o.tree.mkdir(op.Path, *op.Dir)
+}
+
+func (o *operator) rmdir(op *operation) (done bool, err error) {
+	if op.ID == "" || o.tree.identity(op.Path) != op.ID {
+		return false, nil
+	}
+	err = o.tree.remove(op.Path + "/")
+	for _, kept := range []error{syscall.ENOTEMPTY, syscall.EEXIST, syscall.EBUSY, syscall.ENOTDIR} {
+		if errors.Is(err, kept) {
+			return false, o.refresh(op.Path)
+		}
+	}
+	return err == nil, err
+}
+
+// refresh notes a directory that holds nothing but staged files.
+func (o *operator) refresh(dir string) error {
+	names, err := o.tree.names(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		if !strings.HasPrefix(e.Name(), o.temp) {
+			return nil
+		}
+	}
+	o.fresh[dir] = true
+	return nil
+}
+
+// isTransient tells what may be better another time (a disk that is full or
+// fails) from what a person has to look at.
+func isTransient(err error) bool {
+	for _, e := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, errStopped} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// errStopped is what a test's Step returns to stop in the middle.
+var errStopped = errors.New("stopped here")
+
+// leave goes on past a file that cannot get its place: an immutable one, or a
+// directory that somebody made there. The new one is put beside it.
+func (o *operator) leave(pkg string, op *operation, cause error) error {
+	text := cause.Error()
+	if op.Do == opMove && !strings.HasSuffix(op.To, ".pacnew") {
+		beside := path.Clean(op.To) + ".pacnew"
+		if err := o.tree.move(op.Path, beside); err == nil {
+			text += "; the package's version is beside it"
+			o.tell(Event{Kind: EventPacnew, Name: pkg, Path: beside, Text: "/" + op.To + " could not be replaced"})
+		}
+	}
+	name := op.Path
+	if op.Do == opMove {
+		name = op.To
+	}
+	err := fmt.Errorf("%s /%s: %w", op.Do, name, cause)
+	o.stuck = append(o.stuck, err)
+	o.tell(Event{Kind: EventWarning, Name: pkg, Path: name, Text: text, Err: err})
+	return nil
+}
