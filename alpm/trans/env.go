@@ -14,8 +14,16 @@
 // room, and no file is in the way. Then: PreTransaction hooks, removals,
 // installs, ldconfig, PostTransaction hooks. The entry in the local database
 // is written last for each package, and at no time is an installed package
-// without one. After a crash, files that the package at hand has for the first
-// time may be there without an owner, which the next run reports as in the way.
+// without one.
+//
+// A root that is thrown away when anything fails is written straight into. In
+// place (Env.Durable) a transaction is never half-done: all new files and
+// database entries are staged beside the old and flushed, and only then are
+// they switched by rename, each step announced in a journal (DBPath/
+// rastos.journal) before it is taken. Cut off before the switch, the staged
+// files are taken away again; after it began, the rest is done. Whoever takes
+// the lock next does that first (Run, Sync, SetReasons, Acquire, Recover).
+// Scriptlets and hooks are not files: one that was running is run once more.
 //
 // Packages that are all new to the root are extracted side by side, the
 // largest first; their post_install scriptlets run afterwards, in the order of

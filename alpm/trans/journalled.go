@@ -63,7 +63,7 @@ func (r *runner) conclude(ctx context.Context, log *journal.Log, outcome error) 
 	errs := []error{outcome}
 	for _, stage := range []func(context.Context) error{r.ldconfig, r.finish, r.postHooks} {
 		if err := r.env.step("after"); err != nil {
-			return errors.Join(err, log.Close())
+			return errors.Join(&UnfinishedError{Done: r.total, Total: r.total, Err: err}, log.Close())
 		}
 		if err := stage(ctx); err != nil {
 			errs = append(errs, err)

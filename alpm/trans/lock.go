@@ -34,17 +34,26 @@ type dbLock struct {
 
 // A Lock is the database's lock, held over several calls: from before the
 // questions of a transaction to its end.
-type Lock struct{ lock *dbLock }
+type Lock struct {
+	lock      *dbLock
+	recovered *Recovered
+}
 
-// Acquire takes the lock of the Env's database, or returns a *LockError. It is
-// passed on as Env.Held.
-func Acquire(env Env, events Events) (*Lock, error) {
+// Recovered says what became of an interrupted transaction that was found when
+// the lock was taken; nil: there was none. What was read from the tree or its
+// database before that may no longer be so.
+func (l *Lock) Recovered() *Recovered { return l.recovered }
+
+// Acquire takes the lock of the Env's database, or returns a *LockError, and
+// finishes or takes back what an interrupted transaction left, for which it
+// needs all of the Env that Run does. The lock is passed on as Env.Held.
+func Acquire(ctx context.Context, env Env, events Events) (*Lock, error) {
 	env.Held = nil
-	lock, err := acquire(context.Background(), &env, serial(events))
+	lock, rec, err := lockAndRecover(ctx, &env, serial(events))
 	if err != nil {
 		return nil, err
 	}
-	return &Lock{lock}, nil
+	return &Lock{lock, rec}, nil
 }
 
 // Release gives the lock back. A second time does nothing.
@@ -63,15 +72,21 @@ func acquire(ctx context.Context, env *Env, events Events) (*dbLock, error) {
 	if env.Held != nil {
 		return &dbLock{lent: env.Held.lock}, nil
 	}
-	lock, err := lockOnly(env, events)
+	lock, _, err := lockAndRecover(ctx, env, serial(events))
+	return lock, err
+}
+
+func lockAndRecover(ctx context.Context, env *Env, tell Events) (*dbLock, *Recovered, error) {
+	lock, err := lockOnly(env, tell)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := recoverJournal(ctx, env, serial(events)); err != nil {
+	rec, err := recoverJournal(ctx, env, tell)
+	if err != nil {
 		lock.releaseAfter(err)
-		return nil, err
+		return nil, nil, err
 	}
-	return lock, nil
+	return lock, rec, nil
 }
 
 func lockOnly(env *Env, events Events) (*dbLock, error) {

@@ -44,12 +44,10 @@ func Recover(ctx context.Context, env Env, events Events) (*Recovered, error) {
 	if env.Held != nil {
 		return recoverJournal(ctx, &env, tell)
 	}
-	lock, err := lockOnly(&env, tell)
-	if err != nil {
-		return nil, err
+	lock, rec, err := lockAndRecover(ctx, &env, tell)
+	if err == nil {
+		lock.release()
 	}
-	rec, err := recoverJournal(ctx, &env, tell)
-	lock.releaseAfter(err)
 	return rec, err
 }
 
@@ -191,7 +189,7 @@ func (c *cut) runner(env *Env, tell Events) (*runner, error) {
 	}
 	r := &runner{env: env, plan: &Plan{Options: c.head.Options}, opt: c.head.Options, tell: tell,
 		total: len(c.head.Remove) + c.head.Packages, change: c.head.Change, noUpgrade: compilePatterns(c.head.NoUpgrade),
-		old: map[string]*desc.Package{}}
+		old: map[string]*desc.Package{}, warned: map[string]bool{}}
 	if r.local, err = openLate(env); err != nil {
 		return nil, err
 	}

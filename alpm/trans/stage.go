@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rastos/rastos/alpm/extract"
@@ -113,7 +114,8 @@ func (s *stager) packages(ctx context.Context) error {
 	s.staged = make([]*stagedPackage, len(s.archives))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.env.workers())
-	var done atomic.Int64
+	var mu sync.Mutex // keeps the events in the order of their numbers
+	done := int64(0)
 	for _, i := range order {
 		if gctx.Err() != nil {
 			break
@@ -128,7 +130,10 @@ func (s *stager) packages(ctx context.Context) error {
 				return s.failed("stage", a.info.Name, err)
 			}
 			s.staged[i] = p
-			s.tell(Event{Kind: EventStage, Name: a.info.Name, Done: done.Add(1), Total: int64(len(s.archives))})
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			s.tell(Event{Kind: EventStage, Name: a.info.Name, Done: done, Total: int64(len(s.archives))})
 			return nil
 		})
 	}

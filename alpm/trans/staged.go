@@ -147,6 +147,17 @@ func (s step) name() string {
 	return s.put.Name
 }
 
+// kind is that of the events which tell of a step.
+func (s step) kind() EventKind {
+	switch {
+	case s.remove != nil:
+		return EventRemove
+	case s.put.Old != "":
+		return EventUpgrade
+	}
+	return EventInstall
+}
+
 // steps puts removals before packages, both in the order of the plan.
 func (h *header) steps(staged []*stagedPackage) []step {
 	out := make([]step, 0, len(h.Remove)+len(staged))

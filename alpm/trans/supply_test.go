@@ -237,7 +237,7 @@ func TestURLsThatNameNothing(t *testing.T) {
 func TestHeldLockSpansCalls(t *testing.T) {
 	l := newLab(t)
 	l.publish(two()...)
-	held, err := trans.Acquire(l.environment(), nil)
+	held, err := trans.Acquire(context.Background(), l.environment(), nil)
 	must(t, err)
 	var busy *trans.LockError
 	if _, err := trans.Sync(context.Background(), l.environment(), nil); !errors.As(err, &busy) {

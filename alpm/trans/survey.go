@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
 )
 
 // spot is where the files of a directory are staged.
@@ -39,6 +41,9 @@ func (s *stager) survey() error {
 	}
 	made, dirs := map[string]int64{}, map[string]bool{}
 	for _, a := range s.archives {
+		if err := s.roomForFiles(a); err != nil {
+			return err
+		}
 		if err := s.surveyOne(a, made, dirs); err != nil {
 			return err
 		}
@@ -157,4 +162,58 @@ func (s *stager) linkGoes(dir string) bool {
 	return s.check.moved[dir] || slices.ContainsFunc(s.archives, func(a *archive) bool {
 		return s.old[a.info.Name] != nil && a.has(dir+"/")
 	})
+}
+
+// roomForFiles makes sure that every directory that becomes a file will be
+// empty by then. fileCheck asks for the files in it alone, as pacman does, which
+// then finds out in the middle of the upgrade.
+func (s *stager) roomForFiles(a *archive) error {
+	going := s.check.removed
+	if old := s.old[a.info.Name]; old != nil {
+		going = append(slices.Clone(going), old)
+	}
+	for _, p := range going {
+		for _, f := range p.Files {
+			dir := strings.TrimSuffix(f, "/")
+			if dir == f || !a.has(dir) {
+				continue
+			}
+			if info, err := s.tree.lstat(dir); err != nil || !info.IsDir() {
+				continue
+			}
+			stray, err := s.stray(dir, going)
+			if err != nil {
+				return err
+			}
+			if stray != "" {
+				return &FileConflictError{Conflicts: []FileConflict{{Package: a.info.Name, Path: stray}}}
+			}
+		}
+	}
+	return nil
+}
+
+// stray finds something in a directory that none of the packages has.
+func (s *stager) stray(dir string, going []*desc.Package) (string, error) {
+	entries, err := s.tree.names(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		name, found := dir+"/"+e.Name(), ""
+		listed := name
+		if e.IsDir() {
+			listed += "/"
+			if found, err = s.stray(name, going); err != nil || found != "" {
+				return found, err
+			}
+		}
+		if !slices.ContainsFunc(going, func(p *desc.Package) bool { return listHas(p.Files, listed) }) {
+			return name, nil
+		}
+	}
+	return "", nil
 }

@@ -30,11 +30,12 @@ type switcher struct {
 	dropped map[int]bool        // steps that no longer fit what is installed
 	work    switching
 	op      operator
+	begun   int     // the step that was told of last; -1: none
 	errs    []error // what could not be done and does not stop the rest
 }
 
 func newSwitcher(r *runner, h *header, log *journal.Log, staged []*stagedPackage) *switcher {
-	s := &switcher{runner: r, head: h, log: log, steps: h.steps(staged), planned: map[int][]operation{}, done: map[int]bool{}, dropped: map[int]bool{}}
+	s := &switcher{runner: r, head: h, log: log, steps: h.steps(staged), planned: map[int][]operation{}, done: map[int]bool{}, dropped: map[int]bool{}, begun: -1}
 	s.work = switching{runner: r, moved: map[string]bool{}, rmdirs: map[string]bool{}}
 	for _, p := range h.Moved {
 		s.work.moved[p] = true
@@ -101,6 +102,7 @@ func (s *switcher) runs(st step) bool {
 func (s *switcher) together(ctx context.Context, first, n int) error {
 	s.work.leaves = map[string]bool{}
 	if s.planned[first] == nil && !s.dropped[first] {
+		s.begin(first)
 		if err := s.before(ctx, s.steps[first]); err != nil {
 			return err
 		}
@@ -232,31 +234,38 @@ func (s *switcher) removeScript(ctx context.Context, rm *removalStep, fn string)
 	return s.script(ctx, p.Name, install, fn, p.Version)
 }
 
-// step does one step that is in the journal. An interruption comes too late to
-// stop it, and ends the scriptlet alone that is running.
-func (s *switcher) step(ctx context.Context, i int) error {
-	st := s.steps[i]
-	kind, text := EventRemove, ""
-	switch {
-	case st.remove != nil:
-		text = st.remove.Version
-	case st.put.Old != "":
-		kind, text = EventUpgrade, strings.Join(st.put.versions(), " ")
-	default:
-		kind, text = EventInstall, st.put.Version
+// begin tells of a step, once.
+func (s *switcher) begin(i int) {
+	if s.begun == i {
+		return
 	}
-	s.tell(Event{Kind: kind, Name: st.name(), Text: text, Done: int64(s.runner.done + 1), Total: int64(s.total)})
+	s.begun = i
+	st := s.steps[i]
+	text := ""
+	if st.put == nil {
+		text = st.remove.Version
+	} else {
+		text = strings.Join(st.put.versions(), " ")
+	}
+	s.tell(Event{Kind: st.kind(), Name: st.name(), Text: text, Done: int64(s.runner.done + 1), Total: int64(s.total)})
 	if st.put != nil {
 		for _, e := range st.put.warnings {
 			s.tell(e)
 		}
 	}
+}
+
+// step does one step that is in the journal. An interruption comes too late to
+// stop it, and ends the scriptlet alone that is running.
+func (s *switcher) step(ctx context.Context, i int) error {
+	st := s.steps[i]
+	s.begin(i)
 	if err := s.op.all(st.name(), s.planned[i]); err != nil {
 		return err
 	}
 	s.pathsChanged()
 	ended := func() {
-		s.tell(Event{Kind: kind, Name: st.name(), Done: int64(s.finished()), Total: int64(s.total), Finished: true})
+		s.tell(Event{Kind: st.kind(), Name: st.name(), Done: int64(s.finished()), Total: int64(s.total), Finished: true})
 	}
 	var err error
 	if st.remove != nil {

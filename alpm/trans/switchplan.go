@@ -64,9 +64,8 @@ func (w *switching) goes(p, new *desc.Package, f string) error {
 		return fmt.Errorf("look at /%s: %w", path, err)
 	case info.IsDir():
 		return w.dirGoes(p, new, path)
-	case path != f:
-		return nil // a person put a link in the directory's place
 	}
+	// A link that a person put in a directory's place goes too, as with pacman.
 	if sum, listed := backupSum(p, path); listed && !w.opt.NoSave {
 		local, err := w.tree.md5(path)
 		if err != nil {

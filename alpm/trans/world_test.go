@@ -129,12 +129,12 @@ type lab struct {
 	repoDir     string
 	ours, peers string // roots
 	// direct is ours too, where the same is done without the journal.
-	direct  string
-	durable bool
-	conf        []string
-	env         func(*trans.Env)
-	events      []trans.Event
-	published   int
+	direct    string
+	durable   bool
+	conf      []string
+	env       func(*trans.Env)
+	events    []trans.Event
+	published int
 }
 
 func newLab(t testing.TB) *lab {

@@ -159,6 +159,9 @@ func (m *Machine) PlanApply(ctx context.Context, sink report.Sink, s Settings, r
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := recoverPackages(ctx, sink, env); err != nil {
+		return nil, nil, err
+	}
 	db, err := trans.Installed(env)
 	if err != nil {
 		return nil, nil, err

@@ -61,11 +61,25 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	if err != nil {
 		return nil, err
 	}
+	if err := recoverPackages(ctx, sink, env); err != nil {
+		return nil, err
+	}
 	packages, err := w.engine.Prepare(ctx, env, r.Request)
 	if err != nil {
 		return nil, adviseRefresh(err)
 	}
 	return w.Plan(r.Verb, packages), nil
+}
+
+// recoverPackages finishes or takes back what an interrupted transaction left,
+// so that a plan is made for a system that is whole.
+func recoverPackages(ctx context.Context, sink report.Sink, env trans.Env) error {
+	cut, err := trans.Interrupted(env)
+	if err != nil || !cut {
+		return err
+	}
+	_, err = trans.Recover(ctx, env, packageEvents(sink))
+	return err
 }
 
 // Plan is a change that was worked out over HeadEnv, to be run in this world.

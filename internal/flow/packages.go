@@ -169,6 +169,8 @@ func stage(k trans.EventKind) string {
 	switch k {
 	case trans.EventVerify:
 		return "verify packages"
+	case trans.EventStage:
+		return "stage packages"
 	case trans.EventRemove:
 		return "remove packages"
 	case trans.EventInstall, trans.EventUpgrade:
@@ -178,7 +180,7 @@ func stage(k trans.EventKind) string {
 }
 
 func (p *packageSink) event(e trans.Event) {
-	if e.Kind == trans.EventInstall || e.Kind == trans.EventUpgrade || e.Kind == trans.EventCheck {
+	if e.Kind == trans.EventInstall || e.Kind == trans.EventUpgrade || e.Kind == trans.EventCheck || e.Kind == trans.EventStage {
 		p.endDownload()
 	}
 	switch e.Kind {
@@ -186,8 +188,12 @@ func (p *packageSink) event(e trans.Event) {
 		p.count("database "+e.Name, e, report.Bytes, e.Finished, e.Text)
 	case trans.EventDownload:
 		p.download(e)
+	case trans.EventRecover:
+		report.Notef(p.sink, "%s", e.Text)
 	case trans.EventHook:
 		report.Notef(p.sink, "hook %d of %d: %s", e.Done, e.Total, cmp.Or(e.Text, e.Name))
+	case trans.EventStage:
+		p.count(stage(e.Kind), e, report.Items, e.Done >= e.Total, fmt.Sprint(e.Total))
 	case trans.EventVerify, trans.EventRemove, trans.EventInstall, trans.EventUpgrade:
 		p.count(stage(e.Kind), e, report.Items, e.Total > 0 && e.Done >= e.Total && e.Finished, fmt.Sprint(e.Total))
 	case trans.EventOutput:

@@ -127,7 +127,7 @@ func (s *session) operation(ctx context.Context) int {
 	case OpQuery:
 		return s.query(ctx)
 	case OpDatabase:
-		return s.database()
+		return s.database(ctx)
 	case OpFiles:
 		return s.fileQuery(ctx)
 	case OpSync:

@@ -3,6 +3,7 @@
 package pacman
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 
 // database is -D: look for mistakes in databases, or change why packages are
 // installed. As with pacman, the exit code counts the mistakes.
-func (s *session) database() int {
+func (s *session) database(ctx context.Context) int {
 	o, code := s.opt, 0
 	if o.Check > 0 {
 		if o.Check == 1 {
@@ -29,7 +30,7 @@ func (s *session) database() int {
 		}
 	}
 	if o.AllDeps || o.AllExplicit {
-		return s.setReasons()
+		return s.setReasons(ctx)
 	}
 	return code
 }
@@ -177,7 +178,7 @@ func (s *session) checkFiles(list []*desc.Package) (errs int) {
 }
 
 // setReasons is --asdeps and --asexplicit.
-func (s *session) setReasons() int {
+func (s *session) setReasons(ctx context.Context) int {
 	if len(s.opt.Targets) == 0 {
 		s.errorf("no targets specified (use -h for help)")
 		return 1
@@ -186,7 +187,7 @@ func (s *session) setReasons() int {
 	if s.opt.AllDeps {
 		as, text = desc.Depend, "installed as dependency"
 	}
-	lock, ok := s.lock()
+	lock, ok := s.lock(ctx)
 	if !ok {
 		return 1
 	}
@@ -209,18 +210,16 @@ func (s *session) setReasons() int {
 }
 
 // lock takes the lock of the database. That it is held was said.
-func (s *session) lock() (*trans.Lock, bool) {
-	lock, err := trans.Acquire(trans.Env{DBPath: s.conf.DBPath}, nil)
-	if err == nil {
-		return lock, true
-	}
-	s.errorf("failed to init transaction (%s)", "unable to lock database")
-	var held *trans.LockError
-	if !errors.As(err, &held) {
-		s.errorf("could not lock database: %s", reason(err))
+func (s *session) lock(ctx context.Context) (*trans.Lock, bool) {
+	env, err := s.env()
+	if err != nil {
+		s.errorf("%v", err)
 		return nil, false
 	}
-	s.errorf("could not lock database: %s", "File exists")
-	s.stderr("  if you're sure a package manager is not already\n  running, you can remove %s\n", s.conf.lockFile())
-	return nil, false
+	lock, err := trans.Acquire(ctx, env, s.recovery)
+	if err != nil {
+		s.lockFailed(err)
+		return nil, false
+	}
+	return lock, lock.Recovered() == nil || s.openLocal()
 }

@@ -71,12 +71,28 @@ func (s *session) begin(ctx context.Context, list repos) (*transaction, bool) {
 	if s.opt.Print {
 		return t, true
 	}
-	if t.held, err = trans.Acquire(env, t.show.event); err != nil {
+	if t.held, err = trans.Acquire(ctx, env, s.recovery); err != nil {
 		s.lockFailed(err)
+		return nil, false
+	}
+	if t.held.Recovered() != nil && !t.reopen() {
 		return nil, false
 	}
 	t.env.Held = t.held
 	return t, true
+}
+
+// reopen reads the database once more, since an interrupted transaction was
+// finished or taken back.
+func (t *transaction) reopen() bool {
+	if !t.openLocal() {
+		t.release()
+		return false
+	}
+	if t.node == nil {
+		t.local = t.conf.Local
+	}
+	return true
 }
 
 // release ends the transaction.
@@ -85,22 +101,6 @@ func (t *transaction) release() {
 		t.held.Release()
 	}
 	t.held = nil
-}
-
-// lockFailed says that somebody else works on the database.
-func (s *session) lockFailed(err error) {
-	s.errorf("failed to init transaction (unable to lock database)")
-	var held *trans.LockError
-	if !errors.As(err, &held) {
-		s.errorf("could not lock database: %s", reason(err))
-		return
-	}
-	s.errorf("could not lock database: File exists")
-	if held.PID > 0 {
-		s.stderr("  it is held by %s (pid %d)\n", held.Program, held.PID)
-		return
-	}
-	s.stderr("  if you're sure a package manager is not already\n  running, you can remove %s\n", s.conf.lockFile())
 }
 
 // request is what the options say, for targets to be filled in.
