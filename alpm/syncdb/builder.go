@@ -19,20 +19,22 @@ var ErrDuplicate = errors.New("the database has this package more than once")
 type builder struct {
 	name    string
 	decoder desc.Decoder
-	entries map[string]*desc.Package // by directory, "acl-2.3.1-2"
-	last    string                   // the directory of the file before, and its package:
-	current *desc.Package            // files of one package stand together
-	block   []desc.Package           // packages not yet given out
+	keep    bool              // the texts, for an index
+	entries map[string]*entry // by directory, "acl-2.3.1-2"
+	current *entry            // of the file before: files of one package stand together
+	block   []desc.Package    // packages not yet given out
 	all     []*entry
 }
 
+// entry is one directory of the archive.
 type entry struct {
-	dir string
-	p   *desc.Package
+	dir  string
+	p    *desc.Package
+	text string // of desc and depends, if it is kept
 }
 
-func newBuilder(name string) *builder {
-	return &builder{name: name, entries: make(map[string]*desc.Package)}
+func newBuilder(name string, keep bool) *builder {
+	return &builder{name: name, keep: keep, entries: make(map[string]*entry)}
 }
 
 func (b *builder) read(s *scanner) error {
@@ -85,29 +87,38 @@ func splitPath(path string) (dir, file string, err error) {
 }
 
 func (b *builder) add(dir, file, text string) error {
-	p := b.entry(dir)
+	e := b.entry(dir)
 	if file == "files" {
-		return b.decoder.Files(p, text)
+		b.keep = false // an index has no files
+		return b.decoder.Files(e.p, text)
 	}
-	return b.decoder.Sync(p, file, text)
+	if b.keep {
+		if e.text == "" {
+			e.text = text
+		} else { // a blank line ends a list
+			e.text += "\n\n" + text
+		}
+	}
+	return b.decoder.Sync(e.p, file, text)
 }
 
-// entry returns the package of a directory, a new one at first.
-func (b *builder) entry(dir string) *desc.Package {
-	if dir == b.last && b.current != nil {
+// entry returns the entry of a directory, a new one at first.
+func (b *builder) entry(dir string) *entry {
+	if b.current != nil && b.current.dir == dir {
 		return b.current
 	}
-	p := b.entries[dir]
-	if p == nil {
+	e := b.entries[dir]
+	if e == nil {
 		if len(b.block) == 0 {
 			b.block = make([]desc.Package, 128)
 		}
-		p, b.block = &b.block[0], b.block[1:]
-		b.entries[dir] = p
-		b.all = append(b.all, &entry{dir, p})
+		e = &entry{dir: dir, p: &b.block[0]}
+		b.block = b.block[1:]
+		b.entries[dir] = e
+		b.all = append(b.all, e)
 	}
-	b.last, b.current = dir, p
-	return p
+	b.current = e
+	return e
 }
 
 // placed says in which database and entry a record is wrong.
@@ -134,6 +145,16 @@ func (b *builder) finish() (*DB, error) {
 		}
 	}
 	return &DB{Name: b.name, packages: packages}, nil
+}
+
+// records are the packages with their texts, sorted by name.
+func (b *builder) records() []record {
+	list := make([]record, len(b.all))
+	for i, e := range b.all {
+		list[i] = record{e.p, e.text}
+	}
+	slices.SortFunc(list, func(a, b record) int { return strings.Compare(a.p.Name, b.p.Name) })
+	return list
 }
 
 // check holds a package against the directory that it came in.

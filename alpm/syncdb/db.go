@@ -14,10 +14,8 @@ package syncdb
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -29,13 +27,22 @@ import (
 type DB struct {
 	Name string
 
-	packages []*desc.Package // sorted by name
-
-	once      sync.Once // makes the tables below, which few need
-	groups    table
-	provides  table
-	replacers table
+	mu sync.Mutex
+	// packages are sorted by name. Those that an index has and nobody asked
+	// for yet are nil.
+	packages []*desc.Package
+	index    *index // nil: everything is in packages
+	complete bool   // none of them is nil
+	decoder  desc.Decoder
+	tables   *tables // nil: nobody asked for one yet
+	search   *searchable
+	// again reads the whole database, for when the index proves damaged.
+	again func() (*DB, error)
+	err   error
 }
+
+// tables are the relations that packages are found by.
+type tables struct{ groups, provides, replaces table }
 
 // New makes a database of packages, each name once.
 func New(name string, packages []*desc.Package) *DB {
@@ -76,110 +83,4 @@ func (e *Error) ExitCode() int {
 		return 1
 	}
 	return 5
-}
-
-// Len is the number of packages.
-func (db *DB) Len() int { return len(db.packages) }
-
-// Packages returns all packages, sorted by name. The list must not be changed.
-func (db *DB) Packages() []*desc.Package { return db.packages }
-
-// Package returns the package of that name, or nil.
-func (db *DB) Package(name string) *desc.Package {
-	i, ok := sort.Find(len(db.packages), func(i int) int { return strings.Compare(name, db.packages[i].Name) })
-	if !ok {
-		return nil
-	}
-	return db.packages[i]
-}
-
-// Group returns the packages that belong to the group, sorted by name.
-func (db *DB) Group(name string) []*desc.Package {
-	db.once.Do(db.relate)
-	return db.at(db.groups.find(name))
-}
-
-// Groups returns the names of all groups, sorted.
-func (db *DB) Groups() []string {
-	db.once.Do(db.relate)
-	names := make([]string, db.groups.keys.len())
-	for i := range names {
-		names[i] = db.groups.keys.at(i)
-	}
-	return names
-}
-
-// Providers returns the packages whose provides name it, whatever the
-// version, sorted by name. The package called so is not among them unless it
-// also provides itself.
-func (db *DB) Providers(name string) []*desc.Package {
-	db.once.Do(db.relate)
-	return db.at(db.provides.find(name))
-}
-
-// Replacers returns the packages whose replaces name it, whatever the version,
-// sorted by name.
-func (db *DB) Replacers(name string) []*desc.Package {
-	db.once.Do(db.relate)
-	return db.at(db.replacers.find(name))
-}
-
-// Names lists all that a package may be asked for by: the names of packages
-// and groups, and what is provided. Some may come more than once.
-func (db *DB) Names() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, p := range db.packages {
-			if !yield(p.Name) {
-				return
-			}
-		}
-		db.once.Do(db.relate)
-		for _, t := range []table{db.groups, db.provides} {
-			for i := range t.keys.len() {
-				if !yield(t.keys.at(i)) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (db *DB) at(places []int) []*desc.Package {
-	if len(places) == 0 {
-		return nil
-	}
-	list := make([]*desc.Package, len(places))
-	for i, place := range places {
-		list[i] = db.packages[place]
-	}
-	return list
-}
-
-// relate makes the tables from the packages.
-func (db *DB) relate() {
-	var groups, provides, replaces []pair
-	for i, p := range db.packages {
-		place := uint32(i)
-		for _, g := range p.Groups {
-			groups = append(groups, pair{g, place})
-		}
-		for _, text := range p.Provides {
-			provides = append(provides, pair{desc.ParseDep(text).Name, place})
-		}
-		for _, text := range p.Replaces {
-			replaces = append(replaces, pair{desc.ParseDep(text).Name, place})
-		}
-	}
-	db.groups = mustTable(groups, len(db.packages))
-	db.provides = mustTable(provides, len(db.packages))
-	db.replacers = mustTable(replaces, len(db.packages))
-}
-
-// mustTable is for pairs that lead to packages that there are.
-func mustTable(pairs []pair, packages int) table {
-	t, err := decodeTable(encodeTable(pairs), packages)
-	if err != nil {
-		panic(err)
-	}
-	return t
 }

@@ -3,9 +3,7 @@
 package syncdb
 
 import (
-	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -36,18 +34,7 @@ func (l Limits) withDefaults() Limits {
 // Open reads the database at path, whose name is the file's name up to ".db"
 // or ".files".
 func Open(path string) (*DB, error) {
-	name := NameOf(path)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &Error{DB: name, Err: err}
-	}
-	defer f.Close()
-	db, err := Parse(f, name)
-	var e *Error
-	if errors.As(err, &e) {
-		e.Path = path
-	}
-	return db, err
+	return OpenWith(path, Options{})
 }
 
 // NameOf is the name of the repository whose database is at path.
@@ -68,27 +55,32 @@ func Parse(r io.Reader, name string) (*DB, error) { return ParseLimited(r, name,
 
 // ParseLimited reads a database from r.
 func ParseLimited(r io.Reader, name string, lim Limits) (*DB, error) {
-	db, err := parse(r, name, lim.withDefaults())
+	db, _, err := parse(r, name, lim.withDefaults(), false)
 	if err != nil {
 		return nil, &Error{DB: name, Err: err}
 	}
 	return db, nil
 }
 
-func parse(r io.Reader, name string, lim Limits) (*DB, error) {
+// parse reads a database, and keeps the texts of its records if it is asked to.
+func parse(r io.Reader, name string, lim Limits, keep bool) (*DB, []record, error) {
 	plain, err := pkgfile.Decompress(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ahead := newReadAhead(plain)
-	b := newBuilder(name)
+	b := newBuilder(name, keep)
 	err = b.read(newScanner(ahead, lim))
 	ahead.stop()
 	if cerr := plain.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.finish()
+	db, err := b.finish()
+	if err != nil || !b.keep {
+		return db, nil, err
+	}
+	return db, b.records(), nil
 }

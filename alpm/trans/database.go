@@ -3,7 +3,6 @@
 package trans
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/keyring"
@@ -44,6 +44,17 @@ func openRepos(ctx context.Context, env *Env) ([]solve.Repo, error) {
 	return repos, g.Wait()
 }
 
+// unread tells of a database that could not be read to its end while it was
+// asked: what was worked out by it may be wrong.
+func unread(repos []solve.Repo) error {
+	for _, r := range repos {
+		if db, ok := r.DB.(*syncdb.DB); ok && db.Err() != nil {
+			return db.Err()
+		}
+	}
+	return nil
+}
+
 func databasePath(env *Env, r *Repo) string { return filepath.Join(env.syncDir(), r.Name+dbSuffix) }
 
 // NoDatabaseError is a repository whose database was never downloaded.
@@ -59,21 +70,24 @@ func (e *NoDatabaseError) Hint() string { return "refresh the databases first" }
 
 // openDatabase reads the database at path, and its signature beside it.
 func openDatabase(env *Env, r *Repo, path string) (*syncdb.DB, error) {
-	data, err := os.ReadFile(path)
+	opt := syncdb.Options{Name: r.Name, Index: strings.HasSuffix(path, dbSuffix)}
+	if level := r.SigLevel.Database; level.Check != keyring.Never {
+		sig, err := readSignature(path + ".sig")
+		if err != nil {
+			return nil, err
+		}
+		opt.Vouch = func(data io.Reader) error {
+			if err := verifySignature(env, data, sig, level); err != nil {
+				return &VerifyError{Object: "database " + r.Name, Path: path, Err: err}
+			}
+			return nil
+		}
+	}
+	db, err := syncdb.OpenWith(path, opt)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &NoDatabaseError{Repo: r.Name}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the database of %s: %w", r.Name, err)
-	}
-	sig, err := readSignature(path + ".sig")
-	if err != nil {
-		return nil, err
-	}
-	if err := verifySignature(env, bytes.NewReader(data), sig, r.SigLevel.Database); err != nil {
-		return nil, &VerifyError{Object: "database " + r.Name, Path: path, Err: err}
-	}
-	return syncdb.Parse(bytes.NewReader(data), r.Name)
+	return db, err
 }
 
 // readSignature returns nil where there is none.

@@ -38,6 +38,9 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 		return nil, err
 	}
 	sol, err := solve.Solve(u, solveRequest(req, files.infos))
+	if broken := unread(u.Repos); broken != nil {
+		return nil, broken
+	}
 	if err != nil {
 		return nil, files.blame(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/syncdb"
 )
 
 // The databases of a repository, by the ends of their names.
@@ -220,20 +221,26 @@ func (s *syncer) signature(ctx context.Context, r *Repo, url, staged string) err
 	}})
 }
 
-// moveIn renames a verified database, and its signature or the lack of one,
-// into place. A crash between the two is found by the next verification.
+// moveIn renames a verified database into place, and its signature and its
+// index, or the lack of one. A crash between them is found by the next
+// verification, an index of another database by its digest.
 func moveIn(staged, final string, durable bool) error {
 	if err := os.Rename(staged, final); err != nil {
 		return err
 	}
-	err := os.Rename(staged+".sig", final+".sig")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.Remove(final + ".sig"); errors.Is(err, fs.ErrNotExist) {
-			err = nil
+	for _, suffix := range []string{".sig", syncdb.IndexSuffix} {
+		err := os.Rename(staged+suffix, final+suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = os.Remove(final + suffix); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if err != nil || !durable {
-		return err
+	if !durable {
+		return nil
 	}
 	return flushDir(filepath.Dir(final))
 }

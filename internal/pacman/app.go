@@ -71,6 +71,8 @@ type session struct {
 	conf *Config
 	out  *bufio.Writer
 	tint show.Tint
+	// opened are the repositories whose databases were asked.
+	opened repos
 	// mute leaves out warnings.
 	mute bool
 }
@@ -114,7 +116,14 @@ func (s *session) run(ctx context.Context, args []string) int {
 	if opt.needsRoot() {
 		s.logCommand(args)
 	}
-	return s.operation(ctx)
+	code := s.operation(ctx)
+	for _, r := range s.opened {
+		if err := r.DB.Err(); err != nil && code == 0 {
+			s.errorf("%v", err)
+			code = 1
+		}
+	}
+	return code
 }
 
 func (s *session) operation(ctx context.Context) int {

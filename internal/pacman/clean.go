@@ -13,6 +13,7 @@ import (
 	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/alpm/syncdb"
 	"github.com/rastos/rastos/alpm/version"
 )
 
@@ -164,7 +165,7 @@ func (c *cleaning) databases() {
 
 // used tells whether a file is the database of a repository.
 func (c *cleaning) used(name string) bool {
-	name = strings.TrimSuffix(name, ".sig")
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".sig"), syncdb.IndexSuffix)
 	for _, end := range []string{packageDB, filesDB} {
 		if repo, ok := strings.CutSuffix(name, end); ok && repo != "" {
 			return c.conf.Repo(repo) != nil

@@ -33,7 +33,7 @@ func (s *session) query(ctx context.Context) int {
 	q := &query{session: s, ctx: ctx, local: s.conf.Local, installed: s.conf.Local.Packages()}
 	switch {
 	case o.Search:
-		found, ok := s.search("local", q.installed, false)
+		found, ok := s.search("local", func(...string) []*desc.Package { return q.installed }, false)
 		return exitCode(found && ok)
 	case o.Groups > 0:
 		return q.groups()

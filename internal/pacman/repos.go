@@ -3,9 +3,9 @@
 package pacman
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -47,7 +47,7 @@ func (s *session) openRepos(ext string) (repos, error) {
 	for i := range s.conf.Repos {
 		r := &list[i]
 		r.Repo = &s.conf.Repos[i]
-		all.Go(func() { r.DB, r.err = openRepo(r.Repo, s.conf.DBPath+"sync/"+r.Name+ext, ring) })
+		all.Go(func() { r.DB, r.err = openRepo(r.Repo, s.conf.DBPath+"sync/"+r.Name+ext, ring, ext == packageDB) })
 	}
 	all.Wait()
 	for i := range list {
@@ -58,29 +58,24 @@ func (s *session) openRepos(ext string) (repos, error) {
 			list[i].err = nil // it was warned of when the settings were read
 		}
 	}
+	s.opened = append(s.opened, list...)
 	return list, nil
 }
 
-func openRepo(r *conf.Repo, path string, ring *keyring.Ring) (*syncdb.DB, error) {
-	if r.SigLevel.Database.Check == keyring.Never {
-		return syncdb.Open(path)
+func openRepo(r *conf.Repo, path string, ring *keyring.Ring, index bool) (*syncdb.DB, error) {
+	opt := syncdb.Options{Name: r.Name, Index: index}
+	if level := r.SigLevel.Database; level.Check != keyring.Never {
+		sig, err := os.ReadFile(path + ".sig")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		opt.Vouch = func(data io.Reader) error { return vouch(ring, data, sig, level) }
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	sig, err := os.ReadFile(path + ".sig")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err := vouch(ring, data, sig, r.SigLevel.Database); err != nil {
-		return nil, err
-	}
-	return syncdb.Parse(bytes.NewReader(data), r.Name)
+	return syncdb.OpenWith(path, opt)
 }
 
 // vouch holds data against its signature, as the level asks.
-func vouch(ring *keyring.Ring, data, sig []byte, level keyring.Level) error {
+func vouch(ring *keyring.Ring, data io.Reader, sig []byte, level keyring.Level) error {
 	switch {
 	case level.Check == keyring.Optional && len(sig) == 0:
 		return nil
@@ -89,7 +84,7 @@ func vouch(ring *keyring.Ring, data, sig []byte, level keyring.Level) error {
 	case ring == nil:
 		return &keyring.Error{Reason: keyring.NoKeyring}
 	}
-	_, err := ring.Verify(bytes.NewReader(data), sig, level)
+	_, err := ring.Verify(data, sig, level)
 	return err
 }
 

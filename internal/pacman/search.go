@@ -6,8 +6,10 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/syncdb"
 )
 
 // compile reads an extended regular expression of POSIX, letters of either
@@ -61,6 +63,7 @@ func singleRepeats(expr string) string {
 type finder struct {
 	res   []*regexp.Regexp
 	texts []string
+	words []string // each is in every package that matches
 }
 
 func newFinder(targets []string) (*finder, error) {
@@ -71,8 +74,46 @@ func newFinder(targets []string) (*finder, error) {
 			return nil, err
 		}
 		f.res = append(f.res, re)
+		f.words = append(f.words, commonWord(re, t))
 	}
 	return f, nil
+}
+
+// commonWord finds a word that every match of re and of the plain text has, but
+// for the case of its letters. It is empty if there is none.
+func commonWord(re *regexp.Regexp, text string) string {
+	parsed, err := syntax.Parse(re.String(), syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	word := neededWord(parsed.Simplify())
+	if !strings.Contains(syncdb.Fold(text), word) {
+		return ""
+	}
+	return word
+}
+
+// neededWord is the longest plain text that every match of re has: in ASCII,
+// in small letters.
+func neededWord(re *syntax.Regexp) (word string) {
+	longer := func(s string) {
+		if len(s) > len(word) {
+			word = s
+		}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, part := range strings.FieldsFunc(string(re.Rune), func(r rune) bool { return r >= utf8.RuneSelf || r == '\n' }) {
+			longer(strings.ToLower(part))
+		}
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			longer(neededWord(sub))
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		longer(neededWord(re.Sub[0]))
+	}
+	return word
 }
 
 // matches looks through name, description, provides and groups.
@@ -103,15 +144,16 @@ func matchesOne(re *regexp.Regexp, text string, p *desc.Package) bool {
 }
 
 // search prints the packages of a database that match all targets, all
-// packages if there is none. found is false if there was nothing.
-func (s *session) search(db string, list []*desc.Package, present bool) (found, ok bool) {
+// packages if there is none. found is false if there was nothing. candidates
+// gives all packages that have some words, and perhaps others.
+func (s *session) search(db string, candidates func(words ...string) []*desc.Package, present bool) (found, ok bool) {
 	f, err := newFinder(s.opt.Targets)
 	if err != nil {
 		s.errorf("search failed: invalid regular expression")
 		return false, false
 	}
 	page := s.page()
-	for _, p := range list {
+	for _, p := range candidates(f.words...) {
 		if !f.matches(p) {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 func (s *session) syncSearch(list repos) int {
 	any := false
 	for _, r := range list {
-		found, ok := s.search(r.Name, r.DB.Packages(), true)
+		found, ok := s.search(r.Name, r.DB.Containing, true)
 		if !ok {
 			return 1
 		}
