@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"strings"
 	"syscall"
 	"time"
@@ -50,8 +51,12 @@ func machine() *flow.Machine {
 		Executable: func() (string, error) { return self, selfErr },
 		Space:      space{},
 		Version:    version,
+		Processor:  linux.Processor(),
+		Transfer:   transfer,
 		Cmdline:    cmdline,
 		Geteuid:    os.Geteuid,
+		Command:    os.Args,
+		User:       person(),
 		Now:        time.Now,
 		NewUUID:    newUUID,
 		Random:     rand.Reader,
@@ -192,5 +197,34 @@ type process struct{ *run.Process }
 
 func (p process) Wait() (int, error) {
 	res, err := p.Process.Wait()
+	return res.Code, err
+}
+
+// person is who gave the command, also where they became root for it.
+func person() string {
+	for _, name := range []string{"SUDO_USER", "DOAS_USER"} {
+		if who := os.Getenv(name); who != "" {
+			return who
+		}
+	}
+	if who, err := user.Current(); err == nil {
+		return who.Username
+	}
+	return ""
+}
+
+// transfer runs the program that pacman.conf downloads with. What it shows
+// goes beside what rastos prints.
+func transfer(ctx context.Context, dir string, argv []string) (int, error) {
+	return runOpenly(ctx, run.Command{Argv: argv, Dir: dir, Stdout: os.Stderr, Stderr: os.Stderr})
+}
+
+// runOpenly runs a program as a person would, in their language.
+func runOpenly(ctx context.Context, c run.Command) (int, error) {
+	res, err := run.Runner{KeepLocale: true}.Run(ctx, c)
+	var exit *run.ExitError
+	if errors.As(err, &exit) {
+		return exit.Code, nil
+	}
 	return res.Code, err
 }

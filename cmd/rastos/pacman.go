@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"time"
@@ -39,12 +38,7 @@ func runPacman(ctx context.Context, args []string) int {
 		Processor: linux.Processor(),
 		EnterRoot: linux.EnterRoot,
 		RunProgram: func(ctx context.Context, dir string, argv []string) (int, error) {
-			res, err := run.Runner{KeepLocale: true}.Run(ctx, run.Command{Argv: argv, Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr})
-			var exit *run.ExitError
-			if errors.As(err, &exit) {
-				return exit.Code, nil
-			}
-			return res.Code, err
+			return runOpenly(ctx, run.Command{Argv: argv, Dir: dir, Stdout: os.Stdout, Stderr: os.Stderr})
 		},
 		Machine: machine(),
 	}, args)

@@ -34,11 +34,16 @@ type Machine struct {
 	Hold       func(path string) (release func(), err error) // as Lock; the lock's file goes with it
 	Executable func() (string, error)                        // path of the running binary
 	Version    string                                        // what this build of rastos calls itself
-	Cmdline    func() (string, error)                        // of the kernel
-	Geteuid    func() int
-	Now        func() time.Time
-	NewUUID    func() (string, error)
-	Random     io.Reader // for keys
+	Processor  string                                        // what uname -m says
+	// Transfer runs a program that downloads (XferCommand) in a directory.
+	Transfer func(ctx context.Context, dir string, argv []string) (exit int, err error)
+	Cmdline  func() (string, error) // of the kernel
+	Geteuid  func() int
+	Command  []string // as it was typed, for the history
+	User     string   // who typed it
+	Now      func() time.Time
+	NewUUID  func() (string, error)
+	Random   io.Reader // for keys
 
 	manifestPath string // of the running machine; "": where a system has it
 	top          string // where its top level is mounted; "": where the initramfs does

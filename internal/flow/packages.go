@@ -39,7 +39,7 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		CacheDir: filepath.Join(s.CacheDir, "pkg"),
 		Chroot:   m.Chroot, Space: m.Space,
 		Fetcher:  &fetch.Fetcher{Parallel: s.Parallel},
-		HookDirs: []string{filepath.Join(root, "usr/share/libalpm/hooks"), filepath.Join(root, "etc/pacman.d/hooks")},
+		HookDirs: []string{filepath.Join(root, SystemHooks), filepath.Join(root, localHooks)},
 		Arch:     "x86_64", Clock: m.Now, Workers: s.Workers,
 		IgnorePkg: mf.Packages.Ignore,
 	}
@@ -72,17 +72,19 @@ func download(ctx context.Context, engine PackageEngine, env trans.Env, p *trans
 }
 
 // usage is what a repository may be used for in a transaction. Its database is
-// refreshed in any case; "search" plays no part.
+// refreshed in any case.
 func usage(r manifest.Repository) solve.Usage {
 	var u solve.Usage
 	for _, word := range r.Usage {
 		switch word {
 		case "all":
-			u |= solve.UseInstall | solve.UseUpgrade
+			u |= solve.UseInstall | solve.UseUpgrade | solve.UseSearch
 		case "install":
 			u |= solve.UseInstall
 		case "upgrade":
 			u |= solve.UseUpgrade
+		case "search":
+			u |= solve.UseSearch
 		}
 	}
 	if u != 0 {

@@ -7,23 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/rastos/rastos/alpm/fetch"
 )
 
-// lowSpeed is how long pacman waits for a server that sends nothing.
-const lowSpeed = 10 * time.Second
-
-// fetcher is how files are downloaded.
-func (s *session) fetcher() *fetch.Fetcher {
-	c := s.conf
-	f := &fetch.Fetcher{Parallel: max(1, c.ParallelDownloads), Stall: lowSpeed, UserAgent: s.Getenv("HTTP_USER_AGENT"), StopEarly: true}
-	if c.DisableDownloadTimeout {
-		f.Stall = -1
-	}
-	if len(c.XferArgv) > 0 {
-		f.Program, f.Parallel = &fetch.Program{Argv: c.XferArgv, Run: s.RunProgram}, 1
+// fetching makes a fetcher show itself as pacman does.
+func (s *session) fetching(f *fetch.Fetcher) *fetch.Fetcher {
+	f.UserAgent, f.StopEarly = s.Getenv("HTTP_USER_AGENT"), true
+	if f.Program != nil {
+		f.Program.Run = s.RunProgram
 	}
 	return f
 }

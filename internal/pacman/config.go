@@ -4,7 +4,6 @@ package pacman
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,9 +11,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/conf"
-	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/localdb"
-	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 )
 
@@ -174,72 +171,15 @@ func (s *session) warnMissing(name string) {
 	}
 }
 
-// systemHooks is where packages put their hooks, below the root.
-const systemHooks = "usr/share/libalpm/hooks/"
-
 // env is the world that transactions happen in.
-func (s *session) env() (trans.Env, error) {
-	c, m := s.conf, s.Machine
-	env := trans.Env{
-		Root: c.RootDir, DBPath: c.DBPath, CacheDir: s.cacheDir(), Caches: c.CacheDirs,
-		FileSigLevel: c.LocalFile.Level, RemoteSigLevel: c.RemoteFile.Level,
-		Chroot:    m.Chroot,
-		Fetcher:   s.fetcher(),
-		HookDirs:  append([]string{c.RootDir + systemHooks}, c.HookDirs...),
-		IgnorePkg: c.IgnorePkg, IgnoreGroup: c.IgnoreGroup, HoldPkg: c.HoldPkg,
-		NoUpgrade: c.NoUpgrade, NoExtract: c.NoExtract,
-		Clock: s.Now, Durable: true,
-	}
-	if c.CheckSpace {
-		env.Space = m.Space
-	}
-	if len(c.Architectures) > 0 {
-		env.Arch, env.Archs = c.Architectures[0], c.Architectures[1:]
-	}
-	for _, r := range c.Repos {
-		env.Repos = append(env.Repos, trans.Repo{
-			Name: r.Name, Servers: r.Servers, CacheServers: r.CacheServers, SigLevel: r.SigLevel, Usage: solveUsage(r.Usage),
-		})
-	}
-	var err error
-	env.Keyring, err = s.keyring()
+func (s *session) env() (trans.Env, error) { return s.envOf(s.conf.RootDir, "") }
+
+// envOf is the engine's view of the root, or of a tree that is being built
+// from it. Downloads are pacman's.
+func (s *session) envOf(root, syncDir string) (trans.Env, error) {
+	env, err := s.Machine.ConfEnv(&s.conf.Config)(root, syncDir)
+	env.CacheDir, env.Fetcher, env.Clock = s.cacheDir(), s.fetching(env.Fetcher), s.Now
 	return env, err
-}
-
-// keyring loads the keys of GPGDir if a signature may have to be checked. A
-// keyring that is not there is none: then every signature is refused.
-func (s *session) keyring() (*keyring.Ring, error) {
-	levels := []keyring.SigLevel{s.conf.LocalFile.Level, s.conf.RemoteFile.Level}
-	for _, r := range s.conf.Repos {
-		levels = append(levels, r.SigLevel)
-	}
-	if !slices.ContainsFunc(levels, func(l keyring.SigLevel) bool {
-		return l.Package.Check != keyring.Never || l.Database.Check != keyring.Never
-	}) {
-		return nil, nil
-	}
-	ring, err := keyring.Load(s.conf.GPGDir)
-	var none *keyring.Error
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &none) && none.Reason == keyring.NoKeyring {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the keyring %s: %w", s.conf.GPGDir, err)
-	}
-	return ring, nil
-}
-
-// solveUsage is what a repository is for, in the engine's terms.
-func solveUsage(u conf.Usage) (out solve.Usage) {
-	for from, to := range map[conf.Usage]solve.Usage{
-		conf.UseInstall: solve.UseInstall, conf.UseUpgrade: solve.UseUpgrade,
-		conf.UseSync: solve.UseSync, conf.UseSearch: solve.UseSearch,
-	} {
-		if u&from != 0 {
-			out |= to
-		}
-	}
-	return out
 }
 
 // lockFile is the lock of the database.

@@ -15,6 +15,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
 
@@ -99,7 +100,7 @@ func (q *query) signatures(f *packageFile) []string {
 	if err != nil {
 		return nil
 	}
-	ring, err := q.keyring()
+	ring, err := flow.ConfKeys(&q.conf.Config)
 	if err == nil && ring == nil {
 		err = &keyring.Error{Reason: keyring.NoKeyring}
 	}

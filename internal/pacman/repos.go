@@ -16,6 +16,7 @@ import (
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/syncdb"
 	"github.com/rastos/rastos/alpm/version"
+	"github.com/rastos/rastos/internal/flow"
 )
 
 // The endings of databases: of packages, and of packages with their files.
@@ -38,7 +39,7 @@ type repos []repo
 // openRepos reads and verifies the databases of all repositories. One that was
 // never downloaded is empty.
 func (s *session) openRepos(ext string) (repos, error) {
-	ring, err := s.keyring()
+	ring, err := flow.ConfKeys(&s.conf.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/rastos/rastos/internal/flow"
 )
 
 // targetsFromStdin reads targets from standard input where one of them is "-".
@@ -54,7 +56,7 @@ func (s *session) showSettings() {
 	for _, dir := range c.CacheDirs {
 		s.print(dir, "  ")
 	}
-	s.print("\nHook Dirs : ", c.RootDir, systemHooks, "  ")
+	s.print("\nHook Dirs : ", c.RootDir, flow.SystemHooks, "/  ")
 	for _, dir := range c.HookDirs {
 		s.print(dir, "  ")
 	}
