@@ -71,6 +71,7 @@ type Version struct {
 	Repo    string `json:"repo,omitempty"`
 	File    string `json:"file,omitempty"` // name of the archive; its path where it was given as a file
 	SHA256  string `json:"sha256,omitempty"`
+	Size    int64  `json:"size,omitempty"` // bytes of the archive
 }
 
 // Kind names a change: "install", "remove", "upgrade", "downgrade" or
@@ -94,6 +95,18 @@ func (c Change) Kind(compare func(a, b string) int) string {
 // Touches tells whether a transaction changed a package.
 func (e Entry) Touches(name string) bool {
 	return slices.ContainsFunc(e.Changes, func(c Change) bool { return c.Name == name })
+}
+
+// Made counts the changes that are as the transaction meant them. installed
+// tells the version of a package that is installed now, "" for none.
+func (e Entry) Made(installed func(name string) string) int {
+	made := 0
+	for _, c := range e.Changes {
+		if installed(c.Name) == versionOf(c.New) {
+			made++
+		}
+	}
+	return made
 }
 
 // Find returns the entry with an id.

@@ -102,12 +102,7 @@ func (l *Log) Close(installed func(name string) string) error {
 
 // settled says what became of a transaction that was cut off.
 func settled(e Entry, installed func(string) string) string {
-	made := 0
-	for _, c := range e.Changes {
-		if installed(c.Name) == versionOf(c.New) {
-			made++
-		}
-	}
+	made := e.Made(installed)
 	switch made {
 	case len(e.Changes):
 		return "it was cut off, and finished by recovery"

@@ -155,7 +155,7 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 		return Changed{}, err
 	}
-	if err := w.engine.Run(ctx, env, p.Packages, events); err != nil || w.mf == nil {
+	if err := w.runEngine(ctx, env, p.Packages, events); err != nil || w.mf == nil {
 		return Changed{Reason: p.Reason()}, err
 	}
 	t, err := m.Tree(w.Root)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/account"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/node"
@@ -36,23 +37,25 @@ func (p *ChangePlan) current(sys *System) error {
 
 // changeInNode builds the new node beside the running one, deploys and arms it.
 func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, work nodeWork) (d deploy.Deployment, err error) {
+	record := w.recorder(trans.Env{})
 	err = m.locked(w.sys, sink, func() error {
 		if err := p.current(w.sys); err != nil {
 			return err
 		}
-		n, err := m.buildNode(ctx, sink, w, p, work)
+		n, err := m.buildNode(ctx, sink, w, p, work, record)
 		if err != nil {
 			return err
 		}
 		d, err = m.stageWith(ctx, sink, w.sys, deploy.Request{Node: n, From: p.From, Reason: n.Reason}, work)
 		return err
 	})
+	record.deployed(d, err)
 	return d, err
 }
 
 // buildNode makes the new node: a copy of the base, the packages in it,
 // sealed. Whatever fails before the seal leaves nothing.
-func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork) (n node.Node, err error) {
+func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork, record *recorder) (n node.Node, err error) {
 	work, err := w.sys.Nodes.Begin(p.Base.Number, p.Verb)
 	if err != nil {
 		return n, err
@@ -74,12 +77,13 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 	if err != nil {
 		return n, err
 	}
+	record.tree, env.History = env, record
 	if !p.Empty() {
 		events := w.events(sink)
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return n, err
 		}
-		if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
+		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
 			return n, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/deploy"
@@ -33,6 +34,7 @@ type World struct {
 	// Watch hears what the engine does, in place of the report; nil: that does.
 	Watch trans.Events
 
+	machine *Machine
 	engine  PackageEngine
 	mf      *manifest.Manifest // nil: it has none
 	env     EnvOf
@@ -48,10 +50,11 @@ func (w *World) InNodes() bool { return w.sys != nil }
 const machineSyncDir = "/" + dbPath + "/sync"
 
 // Env is the engine's view of the system as it is. What it writes, it writes
-// to stay.
+// to stay, and the history is told of it.
 func (w *World) Env() (trans.Env, error) {
 	env, err := w.env(w.Root, w.syncDir)
 	env.Durable = true
+	env.History = w.recorder(env)
 	return env, err
 }
 
@@ -63,13 +66,29 @@ func (w *World) HeadEnv() (trans.Env, error) {
 	return w.env(w.sys.Nodes.Root(w.base.Number), w.syncDir)
 }
 
-// World opens a system by its own settings: those of its manifest.
+// World opens a system by its own settings: its manifest, or where it has none
+// its pacman.conf.
 func (m *Machine) World(s Settings, at Place) (*World, error) {
 	root, err := rootOf(at)
 	if err != nil {
 		return nil, err
 	}
-	mf, err := systemManifest(m.systemManifestFile(root), root)
+	path := m.systemManifestFile(root)
+	switch {
+	case exists(path):
+		return m.manifestWorld(s, root, path)
+	case exists(filepath.Join(root, conf.DefaultFile)):
+		c, err := m.systemConf(root)
+		if err != nil {
+			return nil, err
+		}
+		return m.WorldOf(root, m.ConfEnv(c))
+	}
+	return nil, unconfigured(root)
+}
+
+func (m *Machine) manifestWorld(s Settings, root, path string) (*World, error) {
+	mf, err := systemManifest(path, root)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +122,7 @@ func (m *Machine) manifestEnv(mf *manifest.Manifest, s Settings) EnvOf {
 
 // WorldOf opens a system by settings of the caller's, for the native engine.
 func (m *Machine) WorldOf(root string, env EnvOf) (*World, error) {
-	w := &World{Root: root, engine: trans.Native{}, env: env}
+	w := &World{Root: root, machine: m, engine: trans.Native{}, env: env}
 	if root != "/" || !m.runsNode() {
 		return w, nil
 	}
