@@ -259,7 +259,10 @@ func (c *changes) tree() []string {
 		rel, _ := filepath.Rel(c.root, path)
 		info, err := d.Info()
 		must(c.t, err)
-		if rel == "." || rel == "dev" || rel == "dev/null" { // pacman's chroot makes a file there
+		switch rel {
+		case ".", "dev", "dev/null": // pacman's chroot makes a file there
+			return nil
+		case "var/lib/pacman/rastos.history": // pacman keeps none
 			return nil
 		}
 		st := info.Sys().(*syscall.Stat_t)

@@ -234,7 +234,7 @@ func (w *world) app(in io.Reader, out, errs io.Writer) *pacman.App {
 			}
 			return res.Code, err
 		},
-		Machine: &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
+		Machine: &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}, Now: time.Now},
 	}
 }
 
