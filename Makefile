@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build conformance test test-pure test-race test-peers test-fs test-vm lint fuzz bench bench-packages bench-repo figures \
+.PHONY: help build conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -48,6 +48,10 @@ test-fs: test-root ## run the tests on real file systems (root)
 
 test-vm: test-root ## run the tests that boot machines (root)
 	$(GO) run ./tools/suites vm
+
+# Tests of chance (kills, power cuts, fights for a lock), many times each.
+soak: ## try the tests of chance hundreds of times (root)
+	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|PowerLoss' ./alpm/trans
 
 # What tests of machines start from: the binaries, the repository, and a kernel
 # and boot loader unpacked from it.

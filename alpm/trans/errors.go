@@ -34,6 +34,9 @@ type LockError struct {
 	Path    string
 	PID     int    // 0: unknown
 	Program string // what is known of the holder
+	// Left: no program that can be seen from here has the lock open, so that
+	// it was left by one that was interrupted; a container sees only its own.
+	Left bool
 }
 
 func (e *LockError) Error() string {
@@ -45,8 +48,11 @@ func (e *LockError) Error() string {
 
 // Hint tells what to do.
 func (e *LockError) Hint() string {
-	if e.PID > 0 {
+	switch {
+	case e.PID > 0:
 		return "wait until it is done"
+	case e.Left:
+		return "no program here has it open: another package manager was interrupted; unless one runs in another container, remove " + e.Path
 	}
 	return "wait for the other package manager; if none is running, it was interrupted: remove " + e.Path
 }

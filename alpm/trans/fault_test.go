@@ -120,24 +120,31 @@ func (l *cutLab) attempt(n int, fault error) (steps int, err error) {
 // whole checks that the root is exactly the old or the new one.
 func (l *cutLab) whole(what string, n int, wantNew bool) {
 	l.t.Helper()
+	if diff := l.differs(wantNew); diff != "" {
+		l.t.Fatalf("%s at step %d (new: %v):\n%s", what, n, wantNew, diff)
+	}
+}
+
+// differs compares the root with the old or the new one.
+func (l *cutLab) differs(isNew bool) string {
+	l.t.Helper()
 	want := l.old
-	if wantNew {
+	if isNew {
 		want = l.new
 	}
-	if got := snapshot(l.t, l.ours); !slices.Equal(got, want) {
-		var diff []string
-		for _, line := range got {
-			if !slices.Contains(want, line) {
-				diff = append(diff, "got:  "+line)
-			}
+	got := snapshot(l.t, l.ours)
+	var diff []string
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			diff = append(diff, "got:  "+line)
 		}
-		for _, line := range want {
-			if !slices.Contains(got, line) {
-				diff = append(diff, "want: "+line)
-			}
-		}
-		l.t.Fatalf("%s at step %d (new: %v):\n%s", what, n, wantNew, strings.Join(diff, "\n"))
 	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			diff = append(diff, "want: "+line)
+		}
+	}
+	return strings.Join(diff, "\n")
 }
 
 // Stopped before any single step, the change is taken back or finished by a

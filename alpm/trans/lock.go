@@ -96,15 +96,19 @@ func lockOnly(env *Env, events Events) (*dbLock, error) {
 	path := filepath.Join(env.DBPath, lockName)
 	for range lockTries {
 		lock, err := create(path)
-		if err == nil {
-			return lock, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
+		// Not there: whoever has the lock swept our temporary file away.
+		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("lock the database: %w", err)
 		}
-		lock, err = takeOver(path, events)
-		if lock != nil || err != nil {
-			return lock, err
+		if err != nil {
+			lock, err = takeOver(path, events)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if lock != nil {
+			sweep(path)
+			return lock, nil
 		}
 	}
 	return nil, &LockError{Path: path}
@@ -119,9 +123,12 @@ func create(path string) (*dbLock, error) {
 		return nil, err
 	}
 	defer os.Remove(temp.Name())
-	_, err = fmt.Fprintf(temp, "%d\n", os.Getpid())
+	_, err = temp.WriteString(holder())
 	if err == nil {
 		err = temp.Chmod(0o644)
+	}
+	if err == nil {
+		err = temp.Sync() // one that a power cut left empty would look like pacman's
 	}
 	if cerr := temp.Close(); err == nil {
 		err = cerr
@@ -144,6 +151,14 @@ func create(path string) (*dbLock, error) {
 	return &dbLock{path: path, flock: fl}, nil
 }
 
+// sweep removes what others left that were killed while they made a lock.
+func sweep(path string) {
+	left, _ := filepath.Glob(path + "-*")
+	for _, name := range left {
+		_ = os.Remove(name)
+	}
+}
+
 // takeOver takes the lock of one of ours that died. It returns nil and no
 // error when the lock has changed meanwhile, and a *LockError when it is held.
 func takeOver(path string, events Events) (*dbLock, error) {
@@ -156,7 +171,7 @@ func takeOver(path string, events Events) (*dbLock, error) {
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 	}
 	if pid <= 0 {
-		return nil, &LockError{Path: path}
+		return nil, foreign(path)
 	}
 	fl := flock.New(path, flock.SetFlag(os.O_RDWR))
 	ok, err := fl.TryLock()
@@ -172,7 +187,7 @@ func takeOver(path string, events Events) (*dbLock, error) {
 		_ = fl.Close()
 		return nil, nil
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	if err := rewrite(path, holder()); err != nil {
 		_ = fl.Close()
 		return nil, fmt.Errorf("lock the database: %w", err)
 	}
@@ -180,6 +195,42 @@ func takeOver(path string, events Events) (*dbLock, error) {
 		events(Event{Kind: EventWarning, Path: path, Text: fmt.Sprintf("a transaction was interrupted (pid %d); its lock is taken over", pid)})
 	}
 	return &dbLock{path: path, flock: fl}, nil
+}
+
+// foreign tells of a lock that is not ours. pacman's says nothing, but pacman
+// has it open as long as it runs.
+func foreign(path string) *LockError {
+	e := &LockError{Path: path}
+	there, err := os.Stat(path)
+	if err != nil {
+		return e
+	}
+	open, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range open {
+		if info, err := os.Stat(fd); err == nil && os.SameFile(info, there) {
+			e.PID, _ = strconv.Atoi(strings.Split(fd, "/")[2])
+			e.Program = programName(e.PID)
+			return e
+		}
+	}
+	e.Left = len(open) > 0 && os.Geteuid() == 0
+	return e
+}
+
+// holder is what a lock of ours holds: the pid, as long as any, so that it is
+// replaced without a moment in which the file is empty.
+func holder() string { return fmt.Sprintf("%-10d\n", os.Getpid()) }
+
+func rewrite(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func programName(pid int) string {

@@ -55,5 +55,8 @@ func (s *session) lockFailed(err error) {
 		s.stderr("  it is held by %s (pid %d)\n", held.Program, held.PID)
 		return
 	}
+	if held.Left {
+		s.stderr("  no program here has it open: the one that made it was interrupted\n")
+	}
 	s.stderr("  if you're sure a package manager is not already\n  running, you can remove %s\n", s.conf.lockFile())
 }

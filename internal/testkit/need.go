@@ -66,6 +66,15 @@ func Integration(t testing.TB) {
 	}
 }
 
+// Rounds is how often a test of chance is to try: a few times in `make test`,
+// often where RASTOS_TEST_SOAK=1, which `make soak` sets.
+func Rounds(few, many int) int {
+	if os.Getenv("RASTOS_TEST_SOAK") == "1" {
+		return many
+	}
+	return few
+}
+
 // LogWriter gives what is written to it to the test's log, a line at a time.
 func LogWriter(t testing.TB) io.Writer { return &logWriter{t: t} }
 
