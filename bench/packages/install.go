@@ -63,6 +63,7 @@ type site struct {
 	Masks             string // a directory of hooks that switches off those of packages
 	Targets           []string
 	Signed            bool
+	Durable, Upgrade  bool // see again
 	Workers           int
 	Profile           string
 }

@@ -115,6 +115,10 @@ func measurements() []measurement {
 		{[]string{"install-btrfs"}, installation{figure: "install-btrfs", medium: btrfs}.measure},
 		{[]string{"install-hooks"}, installation{figure: "install-hooks", medium: tmpfs, hooks: true}.measure},
 		{[]string{"install-signed"}, installation{figure: "install-signed", medium: tmpfs, signed: true}.measure},
+		{[]string{"reinstall-tmpfs"}, again{figure: "reinstall-tmpfs", medium: tmpfs}.measure},
+		{[]string{"reinstall-ext4"}, again{figure: "reinstall-ext4", medium: ext4}.measure},
+		{[]string{"reinstall-btrfs"}, again{figure: "reinstall-btrfs", medium: btrfs}.measure},
+		{[]string{"upgrade-ext4"}, again{figure: "upgrade-ext4", medium: ext4, upgrade: true}.measure},
 		{[]string{"repo-add"}, repoAdd},
 	}
 }

@@ -52,7 +52,7 @@ func installAll(ctx context.Context, at *site) error {
 	if _, err := trans.Sync(ctx, env, show); err != nil {
 		return err
 	}
-	plan, err := trans.Prepare(ctx, env, trans.Request{Targets: at.Targets})
+	plan, err := trans.Prepare(ctx, env, at.request())
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,13 @@ func installAll(ctx context.Context, at *site) error {
 		return fmt.Errorf("the plan has %d packages instead of %d", len(plan.Install), len(at.Targets))
 	}
 	return trans.Run(ctx, env, plan, show)
+}
+
+func (at *site) request() trans.Request {
+	if at.Upgrade {
+		return trans.Request{SysUpgrade: true}
+	}
+	return trans.Request{Targets: at.Targets}
 }
 
 // env is the engine's view of a root, with the settings that rastos gives it
@@ -78,7 +85,7 @@ func (at *site) env() (trans.Env, error) {
 		Repos:        []trans.Repo{{Name: at.Name, Servers: []string{"file://" + at.Repo}, SigLevel: level}},
 		FileSigLevel: level, Arch: "x86_64", Chroot: run.InRoot{}, Space: space{},
 		HookDirs: []string{filepath.Join(at.Root, hookDir), at.Masks},
-		Workers:  at.Workers,
+		Workers:  at.Workers, Durable: at.Durable,
 	}
 	if at.Signed {
 		env.Keyring, err = keyring.Load(at.GPG)

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/internal/host/linux"
+)
+
+// again changes a root in which all packages are installed already. Ours does
+// it in place and durably, as rastos does: staged, by journal, flushed at the
+// end. pacman flushes nothing.
+type again struct {
+	figure  string
+	medium  medium
+	upgrade bool // from an older version of everything, else reinstall
+}
+
+// oldVersion is what the packages are upgraded from; no package has a lower one.
+const oldVersion = "0a0-1"
+
+func (a again) measure(ctx context.Context, s *session) error {
+	r := result{name: a.figure, peer: s.version}
+	in := installation{figure: a.figure, medium: a.medium}
+	run := func(who string, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error, into *[]usage) func(int) error {
+		return func(i int) error {
+			u, err := s.once(ctx, in, func(ctx context.Context, at *site) (usage, error) {
+				if err := a.ready(ctx, s, at); err != nil {
+					return usage{}, err
+				}
+				return do(ctx, at)
+			}, check)
+			if err != nil {
+				return err
+			}
+			s.say(a.figure, who, i, u)
+			*into = append(*into, u)
+			return nil
+		}
+	}
+	err := turns(s.opt.runs, run("ours", s.installOurs, s.check, &r.ours), run("pacman", a.pacman, nil, &r.peers))
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.figure, err)
+	}
+	return s.ratio(r)
+}
+
+// ready installs everything, unmeasured and the same for both sides, and makes
+// the site one of the change that follows.
+func (a again) ready(ctx context.Context, s *session, at *site) error {
+	profile := at.Profile
+	at.Profile = ""
+	if _, err := s.installOurs(ctx, at); err != nil {
+		return err
+	}
+	if a.upgrade {
+		if err := errors.Join(age(filepath.Join(at.Root, dbPath, "local")), alter(filepath.Join(at.Root, "usr"))); err != nil {
+			return err
+		}
+	}
+	at.Profile, at.Durable, at.Upgrade = profile, true, a.upgrade
+	return linux.SyncFS(at.Root)
+}
+
+// age gives all installed packages an old version.
+func age(local string) error {
+	entries, err := os.ReadDir(local)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, version, ok := desc.SplitEntry(e.Name())
+		if !ok {
+			continue
+		}
+		to := filepath.Join(local, name+"-"+oldVersion)
+		if err := os.Rename(filepath.Join(local, e.Name()), to); err != nil {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(to, "desc"))
+		if err != nil {
+			return err
+		}
+		text := strings.Replace(string(data), "%VERSION%\n"+version+"\n", "%VERSION%\n"+oldVersion+"\n", 1)
+		if err := os.WriteFile(filepath.Join(to, "desc"), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alter makes every file another one: an upgrade in which nothing is as it was,
+// which is the worst case.
+func alter(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString("\n")
+		return errors.Join(err, f.Close())
+	})
+}
+
+func (a again) pacman(ctx context.Context, at *site) (usage, error) {
+	args := append([]string{"-S", "--noprogressbar"}, at.Targets...)
+	if a.upgrade {
+		args = []string{"-Su", "--noprogressbar"}
+	}
+	return measure(ctx, at.pacman(args...)...)
+}
