@@ -4,8 +4,11 @@ package main
 
 import (
 	"archive/tar"
+	"errors"
 	"flag"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,12 +33,30 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand, "exitcode": exitCodeCommand},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RASTOS_CONFIG", env.WorkDir+"/config.toml")
 			return nil
 		},
 	})
+}
+
+// exitCodeCommand is `exitcode CODE PROGRAM ARGUMENT...` in scripts: exec that
+// asks for an exit code.
+func exitCodeCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exitcode CODE PROGRAM ARGUMENT...")
+	}
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d", code)
+	}
 }
 
 // packageCommand is `package NAME VERSION` in scripts: it makes the archive

@@ -26,7 +26,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 		documented[n] = true
 	}
 	for _, code := range []int{ExitOK, ExitFailure, ExitUsage, ExitManifest, ExitPackage, ExitVerify, ExitNetwork,
-		ExitSpace, ExitPrivilege, ExitHost, ExitLocked, ExitInterrupted} {
+		ExitSpace, ExitPrivilege, ExitHost, ExitLocked, ExitDrift, ExitInterrupted} {
 		if !documented[code] {
 			t.Errorf("exit code %d is not in docs/exit-codes.md", code)
 		}

@@ -24,6 +24,7 @@ const (
 	ExitPrivilege   = 8
 	ExitHost        = 9
 	ExitLocked      = 10
+	ExitDrift       = 11
 	ExitInterrupted = 130
 )
 

@@ -33,6 +33,7 @@ func newRoot(s *session) *cobra.Command {
 		checkCommand(s),
 		planCommand(s),
 		applyCommand(s),
+		driftCommand(s),
 		statusCommand(s),
 		imageCommand(s),
 		repoCommand(s),

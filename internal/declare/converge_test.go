@@ -83,6 +83,7 @@ func (w *world) run(c *Change) error {
 	if err != nil {
 		return err
 	}
+	before := slices.Sorted(maps.Keys(w.installed))
 	for _, rm := range sol.Remove {
 		delete(w.installed, rm.Package.Name)
 	}
@@ -90,6 +91,11 @@ func (w *world) run(c *Change) error {
 		p := *in.Package
 		p.Reason = in.Reason
 		w.installed[p.Name] = &p
+	}
+	for _, name := range before {
+		if gone := slices.Contains(c.Gone, name); gone == (w.installed[name] != nil) {
+			return fmt.Errorf("%s is gone: %v, and that is wrong", name, gone)
+		}
 	}
 	for name, reason := range c.Reasons {
 		if w.installed[name] == nil {

@@ -78,6 +78,9 @@ type Change struct {
 	Remove  []string
 	Upgrade bool
 	Answer  func(solve.Question) int
+	// Gone are all installed packages that are not there afterwards: those of
+	// Remove, and those that go for another.
+	Gone []string
 	// Reasons are those of the packages that are there when the request was
 	// run, where they are another now or would come out another.
 	Reasons map[string]desc.Reason
@@ -102,9 +105,24 @@ func Work(u Universe, d Declaration, o Options) (*Change, error) {
 		return nil, err
 	}
 	w.change.Targets, w.change.Remove = w.targets, w.remove
+	w.finish()
+	return w.change, nil
+}
+
+// finish says what comes out.
+func (w *worker) finish() {
+	there := map[string]bool{}
+	for _, p := range w.final {
+		there[p.Name] = true
+	}
+	for _, p := range w.Universe.Installed {
+		if !there[p.Name] {
+			w.change.Gone = append(w.change.Gone, p.Name)
+		}
+	}
+	slices.Sort(w.change.Gone)
 	w.tellHeld()
 	w.reasons()
-	return w.change, nil
 }
 
 type worker struct {

@@ -67,8 +67,8 @@ func Exact(u Universe, d Declaration, pins []Pin) (*Change, error) {
 		}
 		return w.answer(q)
 	}
-	w.tellHeld()
-	w.reasons()
+	w.Installed = u.Installed
+	w.finish()
 	return w.change, nil
 }
 
