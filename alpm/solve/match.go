@@ -4,6 +4,18 @@ package solve
 
 import "strings"
 
+// LastMatch goes through patterns of paths, as NoExtract has them: the last one
+// that matches counts, and `!` takes back.
+func LastMatch(patterns []string, path string) (matches bool) {
+	for _, p := range patterns {
+		p, not := strings.CutPrefix(p, "!")
+		if Match(p, path) {
+			matches = !not
+		}
+	}
+	return matches
+}
+
 // Match is fnmatch(3) without flags: `*` and `?` match any character, a slash
 // too; `[…]` is a class, negated by `!` or `^`; a backslash quotes. That is
 // how pacman reads IgnorePkg, NoExtract and their like (path.Match keeps `*`

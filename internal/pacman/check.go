@@ -3,8 +3,6 @@
 package pacman
 
 import (
-	"strings"
-
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/verify"
@@ -26,7 +24,7 @@ func (q *query) check(list []*desc.Package, file *packageFile, report func(verif
 	}
 	opt := verify.Options{
 		Root: q.conf.RootDir, Local: q.conf.DBPath + "local", Full: q.opt.Check > 1,
-		NoExtract: func(path string) bool { return lastMatch(q.conf.NoExtract, path) },
+		NoExtract: func(path string) bool { return solve.LastMatch(q.conf.NoExtract, path) },
 	}
 	err := verify.Check(q.ctx, db, list, opt, func(r verify.Result) error {
 		report(r)
@@ -36,18 +34,6 @@ func (q *query) check(list []*desc.Package, file *packageFile, report func(verif
 		q.errorf("%v", err)
 	}
 	return err == nil
-}
-
-// lastMatch goes through patterns of paths: the last one that matches counts,
-// and `!` takes back.
-func lastMatch(patterns []string, path string) (matches bool) {
-	for _, p := range patterns {
-		p, not := strings.CutPrefix(p, "!")
-		if solve.Match(p, path) {
-			matches = !not
-		}
-	}
-	return matches
 }
 
 // printCheck prints what is wrong with the files of a package, and counts. It
