@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/manifest"
@@ -17,8 +19,9 @@ import (
 // ChangeRequest is what is to become of a system's packages.
 type ChangeRequest struct {
 	trans.Request
-	Verb    string // "install", "upgrade": the reason that a new node gets
-	Refresh bool   // bring the repositories' databases up to date first
+	Verb    string   // "install", "upgrade": the reason that a new node gets
+	Refresh bool     // bring the repositories' databases up to date first
+	Ignore  []string // patterns of packages to leave alone, beside those of the settings
 }
 
 // ChangePlan says what a change of packages does, and where: on a machine that
@@ -29,13 +32,22 @@ type ChangePlan struct {
 	Base     *node.Node  `json:"base,omitempty"` // the node of the head: what is staged is never dropped
 	From     int         `json:"from,omitempty"` // deployment whose live /etc is carried over
 	Packages *trans.Plan `json:"packages"`
+	// Explicit names installed dependencies that are to count as asked for.
+	Explicit []string `json:"explicit,omitempty"`
+	Notes    []string `json:"notes,omitempty"`  // what a person should know of it
+	Undoes   string   `json:"undoes,omitempty"` // the transaction of the history that it takes back
 }
 
 // Empty tells that there is nothing to do.
-func (p *ChangePlan) Empty() bool { return p.Packages.Empty() }
+func (p *ChangePlan) Empty() bool { return p.Packages.Empty() && len(p.Explicit) == 0 }
 
 // Reason names what the change does, for lists of nodes and the history.
-func (p *ChangePlan) Reason() string { return p.Verb + ": " + summary(p.Packages) }
+func (p *ChangePlan) Reason() string {
+	if p.Packages.Empty() && len(p.Explicit) > 0 {
+		return p.Verb + ": count " + joinNames(p.Explicit) + " as asked for"
+	}
+	return p.Verb + ": " + summary(p.Packages)
+}
 
 // Changed is what a change led to.
 type Changed struct {
@@ -61,6 +73,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	if err != nil {
 		return nil, err
 	}
+	env.IgnorePkg = slices.Concat(env.IgnorePkg, r.Ignore)
 	if err := recoverPackages(ctx, sink, env); err != nil {
 		return nil, err
 	}
@@ -147,15 +160,21 @@ func (m *Machine) RunChange(ctx context.Context, sink report.Sink, w *World, p *
 // changeInPlace runs a plan on the root itself, in a way that a crash leaves
 // something to go on from.
 func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (Changed, error) {
+	w.undoes = p.Undoes
 	env, err := w.Env()
 	if err != nil {
 		return Changed{}, err
 	}
-	events := w.events(sink)
-	if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
-		return Changed{}, err
+	if !p.Packages.Empty() {
+		events := w.events(sink)
+		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
+			return Changed{}, err
+		}
+		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
+			return Changed{Reason: p.Reason()}, err
+		}
 	}
-	if err := w.runEngine(ctx, env, p.Packages, events); err != nil || w.mf == nil {
+	if err := p.setExplicit(ctx, env); err != nil || w.mf == nil {
 		return Changed{Reason: p.Reason()}, err
 	}
 	t, err := m.Tree(w.Root)
@@ -171,8 +190,20 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 func (m *Machine) changeWork(p *ChangePlan) (nodeWork, error) {
 	mf, err := m.runningManifest()
 	return nodeWork{mf: mf, reason: p.Reason(), tree: func(ctx context.Context, env trans.Env, t Tree) error {
+		if err := p.setExplicit(ctx, env); err != nil {
+			return err
+		}
 		return m.pinChange(ctx, env, t, mf, p)
 	}}, err
+}
+
+// setExplicit lets installed dependencies count as asked for.
+func (p *ChangePlan) setExplicit(ctx context.Context, env trans.Env) error {
+	reasons := map[string]desc.Reason{}
+	for _, name := range p.Explicit {
+		reasons[name] = desc.Explicit
+	}
+	return trans.SetReasons(ctx, env, reasons)
 }
 
 func (m *Machine) pinChange(ctx context.Context, env trans.Env, t Tree, mf *manifest.Manifest, p *ChangePlan) error {

@@ -37,6 +37,7 @@ func (p *ChangePlan) current(sys *System) error {
 
 // changeInNode builds the new node beside the running one, deploys and arms it.
 func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, work nodeWork) (d deploy.Deployment, err error) {
+	w.undoes = p.Undoes
 	record := w.recorder(trans.Env{})
 	err = m.locked(w.sys, sink, func() error {
 		if err := p.current(w.sys); err != nil {
@@ -78,7 +79,7 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 		return n, err
 	}
 	record.tree, env.History = env, record
-	if !p.Empty() {
+	if !p.Packages.Empty() {
 		events := w.events(sink)
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return n, err

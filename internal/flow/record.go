@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/history"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/lockfile"
 )
 
 // historyName is the file, beside the database of installed packages, that
@@ -41,7 +43,7 @@ func (w *World) historyLog(dbPath string) history.Log {
 func (w *World) recorder(tree trans.Env) *recorder {
 	m := w.machine
 	return &recorder{
-		log: w.historyLog(tree.DBPath), entry: history.Entry{Command: m.Command, User: m.User},
+		log: w.historyLog(tree.DBPath), entry: history.Entry{Command: m.Command, User: m.User, Undoes: w.undoes},
 		tree: tree, inNode: w.sys != nil,
 	}
 }
@@ -56,9 +58,18 @@ func (r *recorder) Begin(plan *trans.Plan) (end func(error), err error) {
 	if err := r.log.Close(versions); err != nil {
 		return nil, err
 	}
-	r.entry.Changes = changesOf(plan)
+	r.entry.Changes = changesOf(plan, r.pins())
 	r.id, err = r.log.Begin(r.entry)
 	return r.ran, err
+}
+
+// pins are what the tree's lock says of the archives that are installed.
+func (r *recorder) pins() *lockfile.Lock {
+	lock, err := readLock(func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(r.tree.Root, name)) }, systemLockPath)
+	if err != nil || lock == nil {
+		return &lockfile.Lock{} // it would only have told where to find them again
+	}
+	return lock
 }
 
 // versions tells what is installed.
@@ -144,7 +155,7 @@ func (w *World) runEngine(ctx context.Context, env trans.Env, plan *trans.Plan, 
 }
 
 // changesOf is what a plan changes, in the history's terms.
-func changesOf(plan *trans.Plan) []history.Change {
+func changesOf(plan *trans.Plan, pins *lockfile.Lock) []history.Change {
 	var out []history.Change
 	for i := range plan.Install {
 		st := &plan.Install[i]
@@ -160,17 +171,21 @@ func changesOf(plan *trans.Plan) []history.Change {
 			}
 		}
 		if st.Old != nil {
-			c.Old = installedVersion(st.Old)
+			c.Old = installedVersion(st.Old, pins)
 		}
 		out = append(out, c)
 	}
 	for _, rm := range plan.Remove {
-		out = append(out, history.Change{Name: rm.Package.Name, Old: installedVersion(rm.Package)})
+		out = append(out, history.Change{Name: rm.Package.Name, Old: installedVersion(rm.Package, pins)})
 	}
 	return out
 }
 
-// installedVersion is what the database of installed packages knows.
-func installedVersion(p *desc.Package) *history.Version {
-	return &history.Version{Version: p.Version, Arch: p.Arch, Reason: p.Reason.String()}
+// installedVersion is what the database of installed packages and the lock know.
+func installedVersion(p *desc.Package, pins *lockfile.Lock) *history.Version {
+	v := &history.Version{Version: p.Version, Arch: p.Arch, Reason: p.Reason.String()}
+	if pin, ok := pins.Package(p.Name); ok && pin.Version == p.Version {
+		v.Repo, v.File, v.SHA256, v.Size = pin.Repository, pin.Filename, pin.SHA256, pin.Size
+	}
+	return v
 }

@@ -41,6 +41,7 @@ type World struct {
 	syncDir string    // of the repositories' databases; "": the tree's own
 	sys     *System   // of a machine booted from a node; nil: changes happen in place
 	base    node.Node // its head, which changes build on
+	undoes  string    // the transaction of the history that the next change takes back
 }
 
 // InNodes tells whether changes happen in a new node.
