@@ -59,22 +59,40 @@ func exitCodeCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// packageCommand is `package NAME VERSION` in scripts: it makes the archive
-// NAME-VERSION-any.pkg.tar.zst with one file.
+// packageCommand is `package NAME VERSION [KEY=VALUE]...` in scripts: it makes
+// the archive NAME-VERSION-any.pkg.tar.zst with the file usr/share/NAME. KEY is
+// depend, optdepend, provides, conflict, group, desc, or file for one more file.
 func packageCommand(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: package NAME VERSION")
+	if len(args) < 2 {
+		ts.Fatalf("usage: package NAME VERSION [KEY=VALUE]...")
 	}
 	name, version := args[0], args[1]
+	p := &desc.Package{Name: name, Base: name, Version: version, Arch: "any", Description: "For a script", Packager: "script"}
+	files := []string{"usr/share/" + name}
+	for _, arg := range args[2:] {
+		key, value, _ := strings.Cut(arg, "=")
+		list := map[string]*[]string{
+			"depend": &p.Depends, "optdepend": &p.OptDepends, "provides": &p.Provides, "conflict": &p.Conflicts, "group": &p.Groups, "file": &files,
+		}[key]
+		switch {
+		case key == "desc":
+			p.Description = value
+		case list == nil:
+			ts.Fatalf("package: what is %s?", key)
+		default:
+			*list = append(*list, value)
+		}
+	}
 	out, err := os.Create(ts.MkAbs(name + "-" + version + "-any.pkg.tar.zst"))
 	ts.Check(err)
 	defer out.Close()
-	w, err := pkgfile.NewWriter(out, &desc.Package{
-		Name: name, Base: name, Version: version, Arch: "any", Description: "For a script", Packager: "script",
-	}, pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0)})
+	w, err := pkgfile.NewWriter(out, p, pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0)})
 	ts.Check(err)
 	text := version + "\n"
-	head := &tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/" + name, Mode: 0o644, Size: int64(len(text))}
-	ts.Check(w.Add(head, strings.NewReader(text)))
+	for _, file := range files {
+		// Its owner is who runs the test, so that it can be installed without root.
+		head := &tar.Header{Typeflag: tar.TypeReg, Name: file, Mode: 0o644, Size: int64(len(text)), Uid: os.Getuid(), Gid: os.Getgid()}
+		ts.Check(w.Add(head, strings.NewReader(text)))
+	}
 	ts.Check(w.Close())
 }

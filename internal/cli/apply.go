@@ -4,7 +4,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -69,13 +68,5 @@ func (s *session) apply(ctx context.Context, r flow.ApplyRequest, change changeF
 	if err != nil {
 		return err
 	}
-	if s.flags.json {
-		return s.printJSON(done)
-	}
-	if d := done.Deployment; d != nil {
-		_, err = fmt.Fprintf(s.Stdout, "node %d is deployment %d and boots next\n", d.Node, d.Number)
-		return err
-	}
-	_, err = fmt.Fprintf(s.Stdout, "%s is what its manifest says\n", p.Root)
-	return err
+	return s.printDone(done, p.Root+" is what its manifest says")
 }

@@ -125,12 +125,7 @@ func (s *session) printApplyPlan(p *flow.ApplyPlan) error {
 	if sizes := p.Packages.Sizes; !p.Packages.Empty() {
 		fmt.Fprintf(s.Stdout, "%s to download, %s more on the disk\n", report.Size(sizes.Download), report.Size(sizes.Net))
 	}
-	if p.Base != nil {
-		_, err := fmt.Fprintf(s.Stdout, "in a new node on top of node %d; the running system is not touched\n", p.Base.Number)
-		return err
-	}
-	_, err := fmt.Fprintf(s.Stdout, "in place, in %s\n", p.Root)
-	return err
+	return s.printPlace(&p.ChangePlan)
 }
 
 // settingText says what setting something right does.

@@ -38,6 +38,7 @@ func newRoot(s *session) *cobra.Command {
 		imageCommand(s),
 		repoCommand(s),
 		upgradeCommand(s),
+		pkgCommand(s),
 		pacmanCommand(s),
 		rollbackCommand(s),
 		deployCommand(s),

@@ -70,12 +70,7 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 	if err != nil {
 		return err
 	}
-	if s.flags.json {
-		return s.printJSON(done)
-	}
-	d := done.Deployment
-	_, err = fmt.Fprintf(s.Stdout, "node %d is deployment %d and boots next\n", d.Node, d.Number)
-	return err
+	return s.printDone(done, "")
 }
 
 // printPackages shows what a transaction does to packages.
