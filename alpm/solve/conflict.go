@@ -92,9 +92,10 @@ func (s *state) evict(n *node, lp *desc.Package, d desc.Dep) error {
 	if n.pkg.Name == lp.Name || s.addName[lp.Name] != nil || s.remName[lp.Name] != nil {
 		return nil
 	}
-	if s.ask(Question{Kind: QuestionConflict, Package: n.pkg, Other: lp, Dep: d, Default: No}) != Yes {
+	if !s.agreed[lp.Name] && s.ask(Question{Kind: QuestionConflict, Package: n.pkg, Other: lp, Dep: d, Default: No}) != Yes {
 		return &ConflictError{Package: n.pkg.Name, Other: lp.Name, Dep: d, Installed: true}
 	}
+	s.agreed[lp.Name] = true
 	n.replaces = append(n.replaces, lp)
 	s.addRemoval(lp, CauseConflict, n.pkg.Name)
 	return nil

@@ -3,6 +3,7 @@
 package solve
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -112,6 +113,8 @@ type UnsatisfiedError struct {
 	// Trail is Missing and, after each, what fell with it: dependencies that a
 	// repository has, in a package that lacks one of its own.
 	Trail []Missing
+	// Why are the reasons why no other choice of packages helps.
+	Why []string
 }
 
 func (e *UnsatisfiedError) Error() string {
@@ -119,7 +122,28 @@ func (e *UnsatisfiedError) Error() string {
 	for i, m := range e.Missing {
 		lines[i] = m.String()
 	}
-	return "dependencies cannot be met: " + strings.Join(lines, "; ")
+	return "dependencies cannot be met: " + strings.Join(lines, "; ") + because(e.Why)
+}
+
+// because lists reasons that only together are one.
+func because(why []string) string {
+	if len(why) < 2 {
+		return ""
+	}
+	return "\nsince all of this is so:\n  " + strings.Join(why, "\n  ")
+}
+
+// explained adds to an error why the search found nothing.
+func explained(err error, why []string) error {
+	var unmet *UnsatisfiedError
+	var conflict *ConflictError
+	switch {
+	case errors.As(err, &unmet):
+		unmet.Why = why
+	case errors.As(err, &conflict):
+		conflict.Why = why
+	}
+	return err
 }
 
 // Hint tells the way out.
@@ -145,6 +169,7 @@ type ConflictError struct {
 	Package, Other string
 	Dep            desc.Dep // the conflict as one of them words it
 	Installed      bool     // Other is installed; otherwise both are targets
+	Why            []string // the reasons why no other choice of packages helps
 }
 
 func (e *ConflictError) Error() string {
@@ -156,7 +181,7 @@ func (e *ConflictError) Error() string {
 	if e.Dep.Name != e.Other && e.Dep.Name != e.Package {
 		via = " over " + e.Dep.String()
 	}
-	return fmt.Sprintf("%s and %s conflict%s (%s)", e.Package, e.Other, via, what)
+	return fmt.Sprintf("%s and %s conflict%s (%s)", e.Package, e.Other, via, what) + because(e.Why)
 }
 
 // Hint tells the way out.

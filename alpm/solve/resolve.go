@@ -76,6 +76,7 @@ func (s *state) chooseProvider(d desc.Dep, list []Candidate) *Candidate {
 	if i < 0 || i >= len(list) {
 		i = 0
 	}
+	s.picked[d.String()] = list[i].Package
 	s.note(Note{Kind: NoteProvider, Package: list[i].Package.Name, Repo: list[i].Repo, Dep: d.String()},
 		"%s: took %s of %d providers", d, label(list[i].Package, list[i].Repo), len(list))
 	return &list[i]
@@ -123,6 +124,9 @@ func (s *state) resolve() error {
 		}
 	}
 	if len(lost) > 0 {
+		if found, _ := s.search(); found {
+			return nil
+		}
 		if s.ask(Question{Kind: QuestionSkip, Package: lost[0], Packages: lost, Default: No}) != Yes {
 			return s.unsatisfied(uniqueMissing(rs.missing), uniqueMissing(rs.trail))
 		}

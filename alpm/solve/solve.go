@@ -11,8 +11,11 @@
 // targets drops the one that the other provides; a conflict with an installed
 // package is an error unless Request.Answer allows the removal.
 //
-// Not implemented: backtracking. Solve is the whole boundary, so a solver
-// that searches can take its place without its callers noticing.
+// Where that walk comes to no end and a solution exists, a search finds it
+// (package sat): other providers, other repositories' versions, installed
+// packages upgraded along. It never removes an installed package that nobody
+// agreed to, and it is bounded. Where there is none, the error says why, with
+// reasons of which none can be left out.
 //
 // The behaviour is described in pacman(8), alpm's sync.c, deps.c and
 // conflict.c are the reference.
@@ -21,6 +24,7 @@ package solve
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
 )
@@ -137,17 +141,50 @@ func (s *Solution) Why(name string) []string {
 // Solve answers the request.
 func Solve(u Universe, r Request) (*Solution, error) {
 	s := newState(&u, &r)
-	steps := []func() error{
-		s.addTargets, s.addPackages, s.addRemovals, s.sysUpgrade,
-		s.checkArch, s.resolve, s.innerConflicts, s.outerConflicts,
-		s.expandRemovals, s.checkDeps, s.checkHold,
+	if err := s.steps(s.addTargets, s.addPackages, s.addRemovals, s.sysUpgrade, s.checkArch); err != nil {
+		return nil, err
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return nil, err
+	s.remember()
+	err := s.steps(s.resolve, s.complete)
+	if err != nil {
+		found, why := s.search()
+		if found {
+			err = s.complete()
+		} else {
+			err = explained(err, why)
 		}
 	}
+	if err == nil {
+		err = s.checkHold()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return s.solution(), nil
+}
+
+// complete settles and checks what is chosen.
+func (s *state) complete() error {
+	return s.steps(s.innerConflicts, s.outerConflicts, s.expandRemovals, s.checkDeps)
+}
+
+func (s *state) steps(list ...func() error) error {
+	for _, step := range list {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember keeps what is asked for, for a search that begins anew.
+func (s *state) remember() {
+	for _, n := range s.add {
+		again := *n
+		again.replaces = slices.Clone(n.replaces)
+		s.asked = append(s.asked, &again)
+	}
+	s.removed = slices.Clone(s.remove)
 }
 
 // node is a package chosen for installation while the state is worked on.
@@ -173,6 +210,13 @@ type state struct {
 	notes   []Note
 	skipped map[string]bool // targets left out because something is missing
 	began   bool            // there were packages to install, perhaps all left out since
+
+	asked    []*node                  // what the search is to find packages for
+	removed  []*Removal               // and what it must do without
+	picked   map[string]*desc.Package // providers that a person chose, by dependency
+	agreed   map[string]bool          // installed packages that may go, by answer
+	searched bool
+	why      []string // why the search found nothing
 }
 
 func newState(u *Universe, r *Request) *state {
@@ -182,6 +226,8 @@ func newState(u *Universe, r *Request) *state {
 		addName: map[string]*node{},
 		remName: map[string]*Removal{},
 		skipped: map[string]bool{},
+		picked:  map[string]*desc.Package{},
+		agreed:  map[string]bool{},
 	}
 	for _, a := range u.Assume {
 		d := desc.ParseDep(a)

@@ -91,6 +91,7 @@ const (
 	NoteDowngrade        NoteKind = "downgrade"     // the target Package, from Version to OtherVersion
 	NoteSysDowngrade     NoteKind = "sys-downgrade" // the same by a system upgrade
 	NoteNewer            NoteKind = "local-newer"   // Package's Version than OtherVersion in Repo
+	NoteSearched         NoteKind = "searched"      // the walk failed, and a search found another way
 	NoteProvider         NoteKind = "provider"      // Package was taken for Dep
 	NoteNotReplaced      NoteKind = "not-replaced"  // Package, by Other: a target has that name
 	NoteUnresolved       NoteKind = "unresolved"    // Dep of Package
