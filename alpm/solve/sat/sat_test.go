@@ -107,7 +107,7 @@ func TestTheCoreIsMinimal(t *testing.T) {
 		f := anyFormula(t)
 		s := load(t, f)
 		if s.Solve() != Unsatisfiable {
-			t.Skip("an answer")
+			return
 		}
 		some := func(groups []int) (out formula) {
 			for _, g := range groups {
