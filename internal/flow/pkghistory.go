@@ -4,6 +4,7 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,7 +90,7 @@ func (w *World) history(sink report.Sink) ([]history.Entry, error) {
 	if damaged > 0 {
 		report.Warnf(sink, "%s: %d damaged lines are passed over", log.Path, damaged)
 	}
-	data, err := os.ReadFile(filepath.Join(w.Root, conf.DefaultLogFile))
+	data, err := os.ReadFile(cmp.Or(w.logFile, filepath.Join(w.Root, conf.DefaultLogFile)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ours, nil
 	}

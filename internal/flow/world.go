@@ -35,6 +35,7 @@ type World struct {
 	Watch trans.Events
 
 	machine *Machine
+	logFile string // pacman's log; "": where it usually is
 	engine  PackageEngine
 	mf      *manifest.Manifest // nil: it has none
 	env     EnvOf
@@ -83,7 +84,11 @@ func (m *Machine) World(s Settings, at Place) (*World, error) {
 		if err != nil {
 			return nil, err
 		}
-		return m.WorldOf(root, m.ConfEnv(c))
+		w, err := m.WorldOf(root, m.ConfEnv(c))
+		if err == nil {
+			w.logFile = c.LogFile
+		}
+		return w, err
 	}
 	return nil, unconfigured(root)
 }
