@@ -27,6 +27,7 @@ FILE is a manifest; without it the one that the system has, in
 11 where something does.`,
 		Example: `  rastos drift
   rastos drift machine.toml --root /mnt
+  rastos drift --files
   rastos drift --json`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: manifestFiles,
@@ -38,11 +39,12 @@ FILE is a manifest; without it the one that the system has, in
 		},
 	}
 	cmd.Flags().StringVar(&r.Root, "root", "", "the system in this `directory` in place of this machine's")
+	cmd.Flags().BoolVar(&r.Files, "files", false, "compare the files of packages, too")
 	return cmd
 }
 
 func (s *session) drift(ctx context.Context, r flow.DriftRequest) error {
-	d, err := s.Machine.Drift(ctx, s.settings(), r)
+	d, err := s.Machine.Drift(ctx, s.sink(), s.settings(), r)
 	if err != nil {
 		return s.manifestError(r.File, err)
 	}

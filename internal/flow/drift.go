@@ -15,12 +15,14 @@ import (
 	"github.com/rastos/rastos/internal/declare"
 	"github.com/rastos/rastos/internal/lockfile"
 	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/report"
 )
 
 // DriftRequest says which system is compared with which manifest.
 type DriftRequest struct {
 	Place
-	File string // the manifest; "": the one that the system has
+	File  string // the manifest; "": the one that the system has
+	Files bool   // the files of packages, too
 }
 
 // Drift is what differs between a system as it runs, its manifest and its lock.
@@ -33,7 +35,7 @@ type Drift struct {
 
 // Difference is one thing that is another way than it should be.
 type Difference struct {
-	Kind   string `json:"kind"` // package, reason, lock, setting, user, service, network, file
+	Kind   string `json:"kind"` // package, reason, lock, setting, user, service, network, file, content
 	Name   string `json:"name"`
 	Wanted string `json:"wanted"`
 	Found  string `json:"found"`
@@ -41,7 +43,7 @@ type Difference struct {
 
 // Drift compares; it changes nothing and asks no server. On a machine booted
 // from a node, what runs is compared, not what boots next.
-func (m *Machine) Drift(ctx context.Context, s Settings, r DriftRequest) (*Drift, error) {
+func (m *Machine) Drift(ctx context.Context, sink report.Sink, s Settings, r DriftRequest) (*Drift, error) {
 	root, d, err := m.declaredFor(ApplyRequest{Place: r.Place, File: r.File})
 	if err != nil {
 		return nil, err
@@ -75,6 +77,13 @@ func (m *Machine) Drift(ctx context.Context, s Settings, r DriftRequest) (*Drift
 		return nil, err
 	}
 	f.settings(settings)
+	if r.Files {
+		v, err := m.PkgVerify(ctx, sink, w, VerifyRequest{})
+		if err != nil {
+			return nil, err
+		}
+		f.files(v)
+	}
 	return f.report(root), nil
 }
 
@@ -187,6 +196,16 @@ func (f *drifter) lock(t Tree) error {
 		}
 	}
 	return nil
+}
+
+// files takes over what is wrong with the files of packages. What people are
+// expected to change is no drift.
+func (f *drifter) files(v *Verified) {
+	for _, one := range v.Findings {
+		if !one.Backup {
+			f.add("content", cmp.Or(one.Path, one.Package), "as "+one.Package+" has it", one.Text)
+		}
+	}
 }
 
 func (f *drifter) settings(list []Setting) {
