@@ -50,6 +50,7 @@ type Ring struct {
 	byName map[string]*key   // fingerprints of primary keys
 	trust  *trustDB
 	direct map[string]bool // fingerprints trusted without a web
+	home   string          // the GnuPG home that it was read from
 
 	webOnce     sync.Once
 	introducers map[*key]Validity
@@ -62,6 +63,7 @@ func newRing() *Ring {
 // Load reads a GnuPG home directory, such as /etc/pacman.d/gnupg.
 func Load(gnupgHome string) (*Ring, error) {
 	r := newRing()
+	r.home = gnupgHome
 	if err := r.loadKeys(gnupgHome); err != nil {
 		return nil, err
 	}
@@ -178,6 +180,22 @@ func (r *Ring) Trust(fingerprint string) (*Ring, error) {
 	out.index(k)
 	out.direct[k.name.fingerprint] = true
 	return out, nil
+}
+
+// Home is the GnuPG home that the ring was read from; empty for a ring made of
+// keys, all of which are trusted.
+func (r *Ring) Home() string { return r.home }
+
+// Export writes the public keys one after the other, in binary form, as gpg
+// --export does and a pubring.gpg holds them.
+func (r *Ring) Export() []byte {
+	var out []byte
+	for _, k := range r.keys {
+		for _, p := range k.packets {
+			out = append(out, p.whole...)
+		}
+	}
+	return out
 }
 
 // add splits key blocks into the ring.

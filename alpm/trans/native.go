@@ -27,3 +27,13 @@ func (Native) Download(ctx context.Context, env Env, plan *Plan, events Events) 
 func (Native) Run(ctx context.Context, env Env, plan *Plan, events Events) error {
 	return Run(ctx, env, plan, events)
 }
+
+// What another engine shares with this one, so that the two can take turns on
+// a root.
+
+// LocalDir is where the database of installed packages really is: DBPath/local
+// may be a link inside the root.
+func (e *Env) LocalDir() (string, error) { return localDir(e) }
+
+// SyncPath is where the databases of the repositories are.
+func (e *Env) SyncPath() string { return e.syncDir() }

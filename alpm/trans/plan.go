@@ -3,6 +3,8 @@
 package trans
 
 import (
+	"slices"
+
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/solve"
 )
@@ -66,8 +68,8 @@ func (p *Plan) Why(name string) []string {
 	return s.Why(name)
 }
 
-// sum fills in the sizes.
-func (p *Plan) sum() {
+// Sum fills in the sizes.
+func (p *Plan) Sum() {
 	p.Sizes = Sizes{}
 	for _, st := range p.Install {
 		p.Sizes.Download += st.Download
@@ -80,4 +82,31 @@ func (p *Plan) sum() {
 		p.Sizes.Removed += rm.Package.InstalledSize
 	}
 	p.Sizes.Net = p.Sizes.Installed - p.Sizes.Removed
+}
+
+// Fits makes sure that the plan was made for these versions of what is
+// installed; "" is not installed. The error is a *StaleError.
+func (p *Plan) Fits(installed func(name string) string) error {
+	for _, st := range p.Install {
+		planned := ""
+		switch {
+		case p.removes(st.Package.Name):
+			continue // and comes back; the removal is checked below
+		case st.Old != nil:
+			planned = st.Old.Version
+		}
+		if now := installed(st.Package.Name); now != planned {
+			return &StaleError{Package: st.Package.Name, Planned: planned, Found: now}
+		}
+	}
+	for _, rm := range p.Remove {
+		if now := installed(rm.Package.Name); now != rm.Package.Version {
+			return &StaleError{Package: rm.Package.Name, Planned: rm.Package.Version, Found: now}
+		}
+	}
+	return nil
+}
+
+func (p *Plan) removes(name string) bool {
+	return slices.ContainsFunc(p.Remove, func(rm Removal) bool { return rm.Package.Name == name })
 }

@@ -74,7 +74,7 @@ func newPlan(env *Env, opt Options, sol *solve.Solution, files *files) *Plan {
 	for _, rm := range sol.Remove {
 		p.Remove = append(p.Remove, Removal{Package: rm.Package, Cause: rm.Cause, By: rm.By})
 	}
-	p.sum()
+	p.Sum()
 	return p
 }
 

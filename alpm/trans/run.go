@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -128,7 +127,7 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	if r.local, err = open(r.env); err != nil {
 		return err
 	}
-	if err := r.fits(); err != nil {
+	if err := r.plan.Fits(r.version); err != nil {
 		return err
 	}
 	if err := Download(ctx, *r.env, r.plan, r.tell); err != nil {
@@ -182,36 +181,12 @@ func (r *runner) openRoot() (err error) {
 	return err
 }
 
-// fits makes sure that the plan was made for what is installed now.
-func (r *runner) fits() error {
-	installed := func(name string) string {
-		if p := r.local.Package(name); p != nil {
-			return p.Version
-		}
-		return ""
+// version is that of an installed package.
+func (r *runner) version(name string) string {
+	if p := r.local.Package(name); p != nil {
+		return p.Version
 	}
-	for _, st := range r.plan.Install {
-		planned := ""
-		switch {
-		case r.removes(st.Package.Name):
-			continue // and comes back; the removal is checked below
-		case st.Old != nil:
-			planned = st.Old.Version
-		}
-		if now := installed(st.Package.Name); now != planned {
-			return &StaleError{Package: st.Package.Name, Planned: planned, Found: now}
-		}
-	}
-	for _, rm := range r.plan.Remove {
-		if now := installed(rm.Package.Name); now != rm.Package.Version {
-			return &StaleError{Package: rm.Package.Name, Planned: rm.Package.Version, Found: now}
-		}
-	}
-	return nil
-}
-
-func (r *runner) removes(name string) bool {
-	return slices.ContainsFunc(r.plan.Remove, func(rm Removal) bool { return rm.Package.Name == name })
+	return ""
 }
 
 // loadLists loads the files of every installed package that changes.
@@ -220,7 +195,7 @@ func (r *runner) loadLists() error {
 	for i := range r.plan.Install {
 		name := r.plan.Install[i].Package.Name
 		p := r.local.Package(name)
-		if p == nil || r.removes(name) {
+		if p == nil || r.plan.removes(name) {
 			continue
 		}
 		if err := loadFileList(r.local, p); err != nil {
