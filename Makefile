@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-repo figures \
+.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -27,6 +27,14 @@ build: ## build build/rastos and build/rastos-init, static
 	@mkdir -p build
 	$(GOBUILD) -o build/rastos ./cmd/rastos
 	$(GOBUILD) -o build/rastos-init ./cmd/rastos-init
+
+# The headers do not tell their version. Without them this fails, and nothing
+# else does: the build tag keeps the program out of all other targets.
+libalpm: ## build build/rastos-libalpm against the system's libalpm (13 to 16)
+	@mkdir -p build
+	@major=$$(pkg-config --modversion libalpm | cut -d. -f1); \
+	[ -n "$$major" ] || { echo "libalpm's headers are missing; Debian: apt-get install libalpm-dev libarchive-dev pkg-config gcc; Arch: pacman -S base-devel"; exit 1; }; \
+	CGO_ENABLED=1 CGO_CFLAGS="-O2 -DLIBALPM_MAJOR=$$major" $(GO) build -trimpath -ldflags '-s -w' -tags libalpm -o build/rastos-libalpm ./cmd/rastos-libalpm
 
 test: ## run everything: lint, then all suites (root; installs host programs)
 	@tools/hosttools/host-tools.sh $(if $(filter true,$(CI)),,--lenient)

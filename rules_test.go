@@ -108,6 +108,7 @@ var edges = map[[2]string]string{
 	{"internal/vm", "internal/agent"}:          "the host's end of the guest's control channel",
 	{"internal/boot/esptest", "internal/boot"}: "the contract of its interface",
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
+	{"alpm/libalpm", "alpm/*"}:                 "it stands in for alpm/trans: the same values go in and come out",
 	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",
@@ -202,8 +203,10 @@ var importPlaces = map[string]place{
 	"math/rand":    {"randomness is a parameter", []string{"internal/testkit", "tools", "test", "bench"}},
 	"math/rand/v2": {"randomness is a parameter", []string{"internal/testkit", "tools", "test", "bench"}},
 	"io/ioutil":    {"it is deprecated", nil},
-	"unsafe": {"memory is laid out by hand only for the kernel",
-		[]string{"internal/host", "btrfs", "alpm/extract", "internal/supervise"}},
+	"unsafe": {"memory is laid out by hand only for the kernel and for C",
+		[]string{"internal/host", "btrfs", "alpm/extract", "internal/supervise", "cmd/rastos-libalpm"}},
+	"C": {"rastOS is static; what needs a C library is a program of its own, spoken to over a pipe",
+		[]string{"cmd/rastos-libalpm"}},
 	"plugin": {"rastOS is one static binary", nil},
 }
 

@@ -41,6 +41,9 @@ script bsdutils util-linux
 setpriv util-linux util-linux
 gcc gcc gcc
 /usr/include/stdlib.h libc6-dev glibc
+/usr/include/alpm.h libalpm-dev pacman
+/usr/include/archive.h libarchive-dev libarchive
+pkg-config pkg-config pkgconf
 '
 
 # Programs of the system live in sbin, which a user's PATH may lack.

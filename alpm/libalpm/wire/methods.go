@@ -115,8 +115,16 @@ type Config struct {
 	// Mounts gives what runs in the root its /proc, /sys, /dev, /run and /tmp,
 	// in a mount namespace that ends with the helper.
 	Mounts bool `json:"mounts,omitempty"`
+	// Binds are folders that are to appear in other places, in that namespace.
+	Binds []Bind `json:"binds,omitempty"`
 
 	Repos []Repo `json:"repos,omitempty"`
+}
+
+// Bind shows the folder From at To, which is a folder too.
+type Bind struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // Refresh brings the database of one repository up to date.
@@ -186,7 +194,8 @@ type Target struct {
 
 // File is an archive to install.
 type File struct {
-	Path string `json:"path"`
+	Path   string `json:"path"`
+	Remote bool   `json:"remote,omitempty"` // it came from a URL
 }
 
 // SysUpgrade adds all that can be upgraded.
