@@ -3,8 +3,12 @@
 package testkit
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -38,3 +42,38 @@ func NeedRepo(t testing.TB) (dir, name string) {
 	}
 	return dir, name
 }
+
+// NeedLibalpm returns rastos-libalpm: the one that RASTOS_TEST_LIBALPM names,
+// or else one that is built now.
+func NeedLibalpm(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("RASTOS_TEST_LIBALPM"); path != "" {
+		return path
+	}
+	for _, tool := range []string{"gcc", "make", "pkg-config"} {
+		NeedTool(t, tool)
+	}
+	for _, header := range []string{"alpm.h", "archive.h"} {
+		if _, err := os.Stat(filepath.Join("/usr/include", header)); err != nil {
+			missing(t, "libalpm's headers: "+header)
+		}
+	}
+	path, err := builtLibalpm()
+	if err != nil {
+		t.Fatalf("make libalpm: %v", err)
+	}
+	return path
+}
+
+// builtLibalpm builds it once for a test program.
+var builtLibalpm = sync.OnceValues(func() (string, error) {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", err
+	}
+	dir := strings.TrimSpace(string(root))
+	if out, err := exec.Command("make", "-s", "-C", dir, "libalpm").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return filepath.Join(dir, "build", "rastos-libalpm"), nil
+})
