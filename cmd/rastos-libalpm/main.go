@@ -2,10 +2,6 @@
 
 //go:build libalpm
 
-// Command rastos-libalpm is linked with the system's libalpm and does with it
-// what rastos asks for over a pipe (alpm/libalpm/wire), so that rastos itself
-// stays static and free of C. It is no command for people: started by hand, it
-// says hello and waits.
 package main
 
 import (
