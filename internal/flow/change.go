@@ -143,6 +143,9 @@ func adviseRefresh(err error) error {
 
 // RunChange carries out a plan in the world that it was made for.
 func (m *Machine) RunChange(ctx context.Context, sink report.Sink, w *World, p *ChangePlan) (Changed, error) {
+	if err := m.needRootAt(w.Root, p.Verb); err != nil {
+		return Changed{}, err
+	}
 	if p.Base == nil {
 		return m.changeInPlace(ctx, sink, w, p)
 	}

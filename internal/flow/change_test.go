@@ -238,6 +238,42 @@ func TestAContainerOnARastOSIsChangedInPlace(t *testing.T) {
 	}
 }
 
+// TestAnyoneMayLookAtThePackagesOfARastOS: its nodes are root's, what is
+// installed is everybody's to see.
+func TestAnyoneMayLookAtThePackagesOfARastOS(t *testing.T) {
+	b := newPackageBox(t)
+	b.Geteuid = func() int { return 1000 }
+	w := b.world()
+	if w.InNodes() {
+		t.Error("the nodes were opened")
+	}
+	var denied *privilegeError
+	for what, plan := range map[string]func() error{
+		"install": func() error {
+			_, err := b.PlanInstall(t.Context(), report.Discard{}, w, InstallRequest{Targets: []string{"tool"}})
+			return err
+		},
+		"remove": func() error {
+			_, err := b.PlanRemove(t.Context(), report.Discard{}, w, RemoveRequest{Targets: []string{"tool"}})
+			return err
+		},
+		"undo": func() error {
+			_, err := b.PlanUndo(t.Context(), report.Discard{}, w, UndoRequest{ID: "1"})
+			return err
+		},
+		"clean": func() error { _, err := b.PlanClean(w, CleanRequest{}); return err },
+		"lock":  func() error { _, err := b.RenewLock(t.Context(), w); return err },
+		"run": func() error {
+			_, err := b.RunChange(t.Context(), report.Discard{}, w, w.Plan("install", &trans.Plan{}))
+			return err
+		},
+	} {
+		if err := plan(); !errors.As(err, &denied) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestAnyOtherRootIsChangedInPlace works on a tree by its own manifest.
 func TestAnyOtherRootIsChangedInPlace(t *testing.T) {
 	b := newPackageBox(t)
