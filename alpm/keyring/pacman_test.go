@@ -4,6 +4,7 @@ package keyring
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,11 +13,18 @@ import (
 	"github.com/rastos/rastos/internal/testkit"
 )
 
-// TestPacmanKey lets pacman-key make the keyring and pacman judge the package.
+// TestPacmanKey lets pacman-key make the keyring and pacman judge the package;
+// then the same with a keyring that was made and filled here.
 func TestPacmanKey(t *testing.T) {
 	testkit.Integration(t)
 	testkit.NeedRoot(t)
 	pacmanKey, pacman := testkit.NeedTool(t, "pacman-key"), testkit.NeedTool(t, "pacman")
+	for _, ours := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ours=%v", ours), func(t *testing.T) { pacmanJudges(t, pacmanKey, pacman, ours) })
+	}
+}
+
+func pacmanJudges(t *testing.T, pacmanKey, pacman string, ours bool) {
 	h := newHome(t, true)
 	run := func(args ...string) ([]byte, error) {
 		cmd := exec.Command(args[0], args[1:]...)
@@ -35,9 +43,19 @@ func TestPacmanKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(pacmanKey, "--gpgdir", h.dir, "--init")
-	must(pacmanKey, "--gpgdir", h.dir, "-a", "known.asc", "stranger.asc")
-	must(pacmanKey, "--gpgdir", h.dir, "--lsign-key", known.Fingerprint())
+	if ours {
+		files, _ := shortInit(t, h.dir)
+		trusted := map[string]byte{string(known.entity.PrimaryKey.Fingerprint): ownerMarginal}
+		if _, err := open(t, files).Populate([]Keyring{
+			{Name: "a", Keys: binaryOf(t, known), Trusted: trusted}, {Name: "b", Keys: binaryOf(t, stranger)},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		must(pacmanKey, "--gpgdir", h.dir, "--init")
+		must(pacmanKey, "--gpgdir", h.dir, "-a", "known.asc", "stranger.asc")
+		must(pacmanKey, "--gpgdir", h.dir, "--lsign-key", known.Fingerprint())
+	}
 
 	for dir, content := range map[string]string{"pkg/usr/x": "x", "pkg/.PKGINFO": "pkgname = foo\npkgver = 1-1\npkgdesc = x\nurl = x\nbuilddate = 1\npackager = x\nsize = 1\narch = any\n",
 		"pacman.conf": "[options]\nArchitecture = auto\nLocalFileSigLevel = Required\n", "root/var/lib/pacman/x": ""} {
@@ -67,4 +85,13 @@ func TestPacmanKey(t *testing.T) {
 			t.Errorf("good=%v, pacman: %v\n%s\nours: %v", c.good, pacmanErr, out, err)
 		}
 	}
+}
+
+func binaryOf(t *testing.T, s *Signer) []byte {
+	t.Helper()
+	data, err := dearmor(publicOf(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -8,7 +8,8 @@
 // trust (ultimate, full and marginal ownertrust; local signatures; revoked,
 // expired and disabled keys and user IDs; depth); plain key files, trusted
 // fully; pacman's SigLevel; detached signatures over streams, several of them
-// too; a small signer.
+// too; a small signer; making such a home and filling it with a distribution's
+// keys, as pacman-key --init and --populate do (pubring.gpg alone).
 //
 // Not implemented: the key database of GnuPG's keyboxd, trust signatures
 // (they count as plain certifications, so nothing is trusted more), designated
@@ -273,6 +274,7 @@ type Key struct {
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires,omitzero"` // zero: never
 	Validity    string    `json:"validity"`
+	Ownertrust  string    `json:"ownertrust"` // how far its owner is trusted to vouch for others
 	Revoked     bool      `json:"revoked,omitempty"`
 	Expired     bool      `json:"expired,omitempty"`
 	Disabled    bool      `json:"disabled,omitempty"`
@@ -289,7 +291,9 @@ func (r *Ring) Keys() []Key {
 			Fingerprint: k.fingerprint(),
 			Created:     k.info.primary.CreationTime.UTC(),
 			Expires:     k.info.expires,
+			Users:       []string{},
 			Validity:    r.validity(k).String(),
+			Ownertrust:  r.trust.word(k.name.fingerprint),
 			Revoked:     k.info.revoked,
 			Expired:     over(k.info.expires, r.now()),
 			Disabled:    r.disabled(k),

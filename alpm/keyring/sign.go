@@ -30,9 +30,13 @@ type Signer struct {
 // GenerateKey makes an Ed25519 key (version 4, which gpg 2.2 reads) that never
 // expires.
 func GenerateKey(name, email string, t time.Time, rand io.Reader) (*Signer, error) {
+	return generate(name, email, t, rand, func(c *packet.Config) { c.Algorithm = packet.PubKeyAlgoEdDSA })
+}
+
+func generate(name, email string, t time.Time, rand io.Reader, kind func(*packet.Config)) (*Signer, error) {
 	config := signConfig(func() time.Time { return t })
 	config.Rand = rand
-	config.Algorithm = packet.PubKeyAlgoEdDSA
+	kind(config)
 	entity, err := openpgp.NewEntity(name, "", email, config)
 	if err != nil {
 		return nil, fmt.Errorf("generate key for %s <%s>: %w", name, email, err)

@@ -3,13 +3,19 @@
 package keyring
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 )
 
 // Ownertrust: how far a key's owner is trusted to certify other keys (GnuPG,
 // doc/DETAILS and g10/trustdb.h).
 const (
+	ownerUnknown  = 2
 	ownerNever    = 3
 	ownerMarginal = 4
 	ownerFull     = 5
@@ -22,6 +28,8 @@ const (
 const (
 	trustRecordSize    = 40
 	recordVersion      = 1
+	recordHashTable    = 10
+	recordHashList     = 11
 	recordOwnertrust   = 12
 	trustDBVersion     = 3
 	fingerprintInTrust = 20 // longer fingerprints are cut to this
@@ -31,6 +39,7 @@ const (
 // validities that gpg caches in it are computed anew.
 type trustDB struct {
 	marginals, completes, maxDepth int
+	version                        []byte          // the record as it was read
 	owner                          map[string]byte // by the first 20 bytes of the fingerprint
 }
 
@@ -53,6 +62,7 @@ func decodeTrustDB(data []byte) (*trustDB, error) {
 	if data[5] > 0 && data[6] > 0 && data[7] > 0 {
 		db.marginals, db.completes, db.maxDepth = int(data[5]), int(data[6]), int(data[7])
 	}
+	db.version = data[:trustRecordSize]
 	for len(data) >= trustRecordSize {
 		record := data[:trustRecordSize]
 		data = data[trustRecordSize:]
@@ -71,4 +81,106 @@ func (db *trustDB) of(fingerprint string) byte {
 		return 0
 	}
 	return db.owner[fingerprint[:fingerprintInTrust]]
+}
+
+// Where the version record has what encode fills in, and how many numbers of
+// records the two kinds of index hold.
+const (
+	versionCreated   = 12
+	versionNextCheck = 16
+	versionFirstFree = 28
+	versionHashTable = 36
+
+	hashTableItems = (trustRecordSize - 2) / 4
+	hashListItems  = (trustRecordSize - 6) / 5
+)
+
+// encode writes the decisions as a trustdb.gpg: the version, a hash table over
+// the first byte of fingerprints, and a record for each. gpg is told that its
+// computed validities, which are not written, are due.
+func (db *trustDB) encode(created time.Time) []byte {
+	w := &trustWriter{}
+	version := w.record()
+	if len(db.version) == trustRecordSize {
+		copy(version, db.version)
+	} else {
+		// The limits, and the trust model "pgp" with certification level 2: gpg's own.
+		copy(version, []byte{recordVersion, 'g', 'p', 'g', trustDBVersion, byte(db.marginals), byte(db.completes), byte(db.maxDepth), 1, 2})
+		binary.BigEndian.PutUint32(version[versionCreated:], uint32(created.Unix()))
+	}
+	binary.BigEndian.PutUint32(version[versionNextCheck:], 1) // long ago
+	binary.BigEndian.PutUint32(version[versionFirstFree:], 0)
+	binary.BigEndian.PutUint32(version[versionHashTable:], 1)
+	for i := 0; i < 256; i += hashTableItems {
+		w.record()[0] = recordHashTable
+	}
+	buckets := map[byte][]uint32{}
+	for _, fingerprint := range slices.Sorted(maps.Keys(db.owner)) {
+		number := w.count()
+		record := w.record()
+		record[0], record[22] = recordOwnertrust, db.owner[fingerprint]
+		copy(record[2:], fingerprint)
+		buckets[fingerprint[0]] = append(buckets[fingerprint[0]], number)
+	}
+	for b := range 256 {
+		w.index(b, buckets[byte(b)])
+	}
+	return bytes.Join(w.records, nil)
+}
+
+type trustWriter struct{ records [][]byte }
+
+func (w *trustWriter) count() uint32 { return uint32(len(w.records)) }
+
+func (w *trustWriter) record() []byte {
+	r := make([]byte, trustRecordSize)
+	w.records = append(w.records, r)
+	return r
+}
+
+// index lets the hash table lead to records: to a single one by itself, to
+// several by lists of their numbers, each of which names the next.
+func (w *trustWriter) index(b int, numbers []uint32) {
+	slot := w.records[1+b/hashTableItems][2+b%hashTableItems*4:]
+	if len(numbers) == 1 {
+		binary.BigEndian.PutUint32(slot, numbers[0])
+		return
+	}
+	for chunk := range slices.Chunk(numbers, hashListItems) {
+		binary.BigEndian.PutUint32(slot, w.count())
+		list := w.record()
+		list[0] = recordHashList
+		for i, n := range chunk {
+			binary.BigEndian.PutUint32(list[6+4*i:], n)
+		}
+		slot = list[2:]
+	}
+}
+
+// set decides about a key; the mark that it is disabled is kept.
+func (db *trustDB) set(fingerprint string, value byte) {
+	db.put(fingerprint, value|db.of(fingerprint)&ownerDisabled)
+}
+
+func (db *trustDB) disable(fingerprint string) { db.put(fingerprint, db.of(fingerprint)|ownerDisabled) }
+
+func (db *trustDB) put(fingerprint string, value byte) {
+	if len(fingerprint) >= fingerprintInTrust {
+		db.owner[fingerprint[:fingerprintInTrust]] = value
+	}
+}
+
+// word is the decision about a key, as gpg writes it.
+func (db *trustDB) word(fingerprint string) string {
+	switch db.of(fingerprint) & ownerMask {
+	case ownerNever:
+		return "never"
+	case ownerMarginal:
+		return "marginal"
+	case ownerFull:
+		return "full"
+	case ownerUltimate:
+		return "ultimate"
+	}
+	return "unknown"
 }
