@@ -12,10 +12,6 @@ import (
 // ErrFileOverDirectory is a file or link of a package where the root has a directory.
 var ErrFileOverDirectory = errors.New("a directory is in the way, and a file never replaces a directory")
 
-// ErrLinkTargetMissing is a hard link to a file of the package that was not
-// extracted and is not in the root either.
-var ErrLinkTargetMissing = errors.New("the file that it is a hard link to was not extracted")
-
 // HostileError is an entry that no package has a reason to hold.
 type HostileError struct {
 	Name   string

@@ -5,6 +5,7 @@ package extract
 import (
 	"archive/tar"
 	"errors"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,10 +29,11 @@ func (j *job) symlink(h *tar.Header, path string) error {
 	return err
 }
 
-// hardLink links to a file that came earlier in the same package.
+// hardLink links to a file that came earlier in the same package. A link to
+// one that was passed over and is not in the root either is passed over too.
 func (j *job) hardLink(h *tar.Header, path string) error {
 	target, err := j.linkTarget(h)
-	if err != nil {
+	if err != nil || target == "" {
 		return err
 	}
 	dirPath, targetBase := split(target)
@@ -49,7 +51,8 @@ func (j *job) hardLink(h *tar.Header, path string) error {
 	return err
 }
 
-// linkTarget says where the target of a hard link is in the root.
+// linkTarget says where the target of a hard link is in the root; "": nowhere,
+// which the result then tells.
 func (j *job) linkTarget(h *tar.Header) (string, error) {
 	if j.files == nil {
 		j.files = make(map[string]string, len(j.res.Written))
@@ -73,14 +76,20 @@ func (j *job) linkTarget(h *tar.Header) (string, error) {
 	dirPath, base := split(h.Linkname)
 	d, err := j.r.acquire(dirPath)
 	if err != nil {
-		return "", fail("link to "+h.Linkname, h.Name, ErrLinkTargetMissing)
+		return "", j.unlinked(h)
 	}
 	defer j.r.release(d)
 	var st unix.Stat_t
 	if unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return "", fail("link to "+h.Linkname, h.Name, ErrLinkTargetMissing)
+		return "", j.unlinked(h)
 	}
 	return h.Linkname, nil
+}
+
+func (j *job) unlinked(h *tar.Header) error {
+	j.skip(strings.Trim(strings.TrimPrefix(h.Name, "./"), "/"))
+	j.res.Unlinked = append(j.res.Unlinked, Unlinked{Path: h.Name, Target: h.Linkname})
+	return nil
 }
 
 // makeLink makes a symbolic or hard link: under its name, or when something is

@@ -72,6 +72,10 @@ type DirOwner struct {
 	HaveUID, HaveGID, WantUID, WantGID int
 }
 
+// Unlinked is a hard link that was not made, because the file of the package
+// that it is another name of was passed over, and is not in the root either.
+type Unlinked struct{ Path, Target string }
+
 // Result is what an extraction did; after an error, what it did until then.
 type Result struct {
 	Entries int   // in the archive, metadata included
@@ -83,6 +87,7 @@ type Result struct {
 	// Existing directories stay as they are; these are not as the package has them.
 	DirModes  []DirMode
 	DirOwners []DirOwner
+	Unlinked  []Unlinked
 	Warnings  []string
 }
 
