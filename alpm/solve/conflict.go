@@ -3,6 +3,8 @@
 package solve
 
 import (
+	"slices"
+
 	"github.com/rastos/rastos/alpm/desc"
 )
 
@@ -13,15 +15,15 @@ func (s *state) innerConflicts() error {
 		return nil
 	}
 	s.stage(StageConflicts)
-	ix := newIndex(nil)
-	for _, n := range s.add {
-		ix.add(n.pkg)
-	}
-	for _, n := range append([]*node(nil), s.add...) {
+	all := slices.Clone(s.add)
+	for _, n := range all {
 		for _, text := range n.pkg.Conflicts {
 			d := desc.ParseDep(text)
-			for _, other := range ix.satisfiers(s.plain(d)) {
-				if err := s.settle(n.pkg, other, d); err != nil {
+			for _, other := range all { // in their order, which decides on what is told first
+				if !other.pkg.Satisfies(d) {
+					continue
+				}
+				if err := s.settle(n.pkg, other.pkg, d); err != nil {
 					return err
 				}
 			}
@@ -64,22 +66,21 @@ func (s *state) outerConflicts() error {
 	for _, n := range s.add {
 		for _, text := range n.pkg.Conflicts {
 			d := desc.ParseDep(text)
-			for _, lp := range s.local.satisfiers(s.plain(d)) {
+			for _, lp := range sortedByName(s.local.satisfiers(d)) {
 				if err := s.evict(n, lp, d); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	ix := newIndex(nil)
-	for _, n := range s.add {
-		ix.add(n.pkg)
-	}
 	for _, lp := range sortedByName(s.u.Installed) {
 		for _, text := range lp.Conflicts {
 			d := desc.ParseDep(text)
-			for _, p := range ix.satisfiers(s.plain(d)) {
-				if err := s.evict(s.addName[p.Name], lp, d); err != nil {
+			for _, n := range s.add {
+				if !n.pkg.Satisfies(d) {
+					continue
+				}
+				if err := s.evict(n, lp, d); err != nil {
 					return err
 				}
 			}

@@ -14,12 +14,14 @@ type index struct {
 	list    []*desc.Package
 	byName  map[string]*desc.Package
 	provide map[string][]*desc.Package
+	place   map[string]int // in the list, by name
 }
 
 func newIndex(list []*desc.Package) *index {
 	ix := &index{
 		byName:  make(map[string]*desc.Package, len(list)),
 		provide: make(map[string][]*desc.Package, len(list)),
+		place:   make(map[string]int, len(list)),
 	}
 	for _, p := range list {
 		ix.add(p)
@@ -28,6 +30,7 @@ func newIndex(list []*desc.Package) *index {
 }
 
 func (ix *index) add(p *desc.Package) {
+	ix.place[p.Name] = len(ix.list)
 	ix.list = append(ix.list, p)
 	ix.byName[p.Name] = p
 	for _, text := range p.Provides {
@@ -58,17 +61,23 @@ func without(list []*desc.Package, p *desc.Package) []*desc.Package {
 	return kept
 }
 
-// satisfier returns a package that meets d and is not skipped, or nil.
+// satisfierExcept returns the first package of the list that meets d and is not
+// skipped, or nil.
 func (ix *index) satisfierExcept(d desc.Dep, skip func(name string) bool) *desc.Package {
-	if p := ix.byName[d.Name]; p != nil && p.Satisfies(d) && (skip == nil || !skip(p.Name)) {
-		return p
+	fits := func(p *desc.Package) bool { return p.Satisfies(d) && (skip == nil || !skip(p.Name)) }
+	literal := ix.byName[d.Name]
+	if literal != nil && !fits(literal) {
+		literal = nil
 	}
 	for _, p := range ix.provide[d.Name] {
-		if p.Satisfies(d) && (skip == nil || !skip(p.Name)) {
+		if literal != nil && ix.place[literal.Name] <= ix.place[p.Name] {
+			break
+		}
+		if fits(p) {
 			return p
 		}
 	}
-	return nil
+	return literal
 }
 
 func (ix *index) satisfier(d desc.Dep) *desc.Package { return ix.satisfierExcept(d, nil) }
@@ -76,13 +85,23 @@ func (ix *index) satisfier(d desc.Dep) *desc.Package { return ix.satisfierExcept
 // satisfiers returns every package that meets d, in the order of the list.
 func (ix *index) satisfiers(d desc.Dep) []*desc.Package {
 	var out []*desc.Package
-	if p := ix.byName[d.Name]; p != nil && p.Satisfies(d) {
-		out = append(out, p)
-	}
-	for _, p := range ix.provide[d.Name] {
-		if p.Name != d.Name && p.Satisfies(d) && (len(out) == 0 || out[len(out)-1] != p) {
+	literal := ix.byName[d.Name]
+	add := func(p *desc.Package) {
+		if p.Satisfies(d) && (len(out) == 0 || out[len(out)-1] != p) {
 			out = append(out, p)
 		}
+	}
+	for _, p := range ix.provide[d.Name] {
+		if literal != nil && ix.place[literal.Name] <= ix.place[p.Name] {
+			add(literal)
+			literal = nil
+		}
+		if p.Name != d.Name {
+			add(p)
+		}
+	}
+	if literal != nil {
+		add(literal)
 	}
 	return out
 }

@@ -2,7 +2,12 @@
 
 package solve
 
-import "github.com/rastos/rastos/alpm/desc"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/rastos/rastos/alpm/desc"
+)
 
 // Needed returns the names of the packages that those that root accepts need,
 // directly or not, and of those themselves. Where several packages meet one
@@ -80,8 +85,17 @@ func (n *needs) walk() {
 			case 1:
 				n.add(found[0])
 			default:
+				slices.SortStableFunc(found, func(x, y *desc.Package) int { return cmp.Compare(named(y, text), named(x, text)) })
 				n.choices = append(n.choices, found)
 			}
 		}
 	}
+}
+
+// named is 1 for the package that a dependency calls by its name.
+func named(p *desc.Package, dep string) int {
+	if p.Name == desc.ParseDep(dep).Name {
+		return 1
+	}
+	return 0
 }

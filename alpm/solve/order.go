@@ -113,8 +113,12 @@ func (w *walk) visit(i int) {
 }
 
 // noteCut tells of a circle that ends at child, of the last package on the way
-// to it that is to be sorted at all.
+// to it that is to be sorted at all. One that ends at an installed package
+// bears on no order.
 func (w *walk) noteCut(child int) {
+	if child >= w.wanted {
+		return
+	}
 	for _, i := range slices.Backward(w.path) {
 		if i >= w.wanted {
 			continue
@@ -130,11 +134,11 @@ func (w *walk) noteCut(child int) {
 // children are the packages that i depends on, in the order of the list.
 func (w *walk) children(i int) []int {
 	var out []int
-	for _, d := range w.s.wanted(w.ix.list[i]) {
-		for _, p := range w.ix.satisfiers(d) {
+	for _, text := range w.ix.list[i].Depends { // with their versions, even where those may be ignored
+		for _, p := range w.ix.satisfiers(desc.ParseDep(text)) {
 			out = append(out, w.number[p.Name])
 		}
 	}
 	sort.Ints(out)
-	return out
+	return slices.Compact(out) // one may be needed for several reasons
 }

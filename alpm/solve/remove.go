@@ -31,7 +31,6 @@ func (s *state) expandRemovals() error {
 	if recursive && s.r.Cascade {
 		s.sweep()
 	}
-	s.noteOptional()
 	return nil
 }
 
@@ -100,8 +99,8 @@ func (s *state) sweep() {
 // name, as libalpm goes through them.
 func (s *state) installedDeps(p *desc.Package) []*desc.Package {
 	var out []*desc.Package
-	for _, d := range s.wanted(p) {
-		out = append(out, s.local.satisfiers(d)...)
+	for _, text := range p.Depends { // as written, whatever of that may be ignored otherwise
+		out = append(out, s.local.satisfiers(desc.ParseDep(text))...)
 	}
 	return sortedByName(out)
 }
@@ -129,8 +128,12 @@ func (s *state) spare(reached map[string]string) {
 	}
 }
 
-// noteOptional tells which optional dependencies of remaining packages go.
-func (s *state) noteOptional() {
+// noteOptional tells which optional dependencies of remaining packages go, once
+// it is certain that they can.
+func (s *state) noteOptional() error {
+	if len(s.r.Remove) == 0 || s.r.NoDeps {
+		return nil
+	}
 	for _, p := range s.u.Installed {
 		if s.remName[p.Name] != nil {
 			continue
@@ -143,6 +146,7 @@ func (s *state) noteOptional() {
 			}
 		}
 	}
+	return nil
 }
 
 // checkHold asks about removals that HoldPkg names. Packages that go because

@@ -19,7 +19,6 @@ func (l lookup) excluded(name string) bool { return l.exclude != nil && l.exclud
 // that is installed already wins. ignored reports that an ignore list kept
 // something out that would have done.
 func (s *state) find(d desc.Dep, repos []Repo, l lookup) (c *Candidate, ignored bool) {
-	d = s.plain(d)
 	for _, r := range repos {
 		p := r.DB.Package(d.Name)
 		if !literal(p, d) || l.excluded(p.Name) {
@@ -128,7 +127,7 @@ func (s *state) resolve() error {
 			return nil
 		}
 		if s.ask(Question{Kind: QuestionSkip, Package: lost[0], Packages: lost, Default: No}) != Yes {
-			return s.unsatisfied(uniqueMissing(rs.missing), uniqueMissing(rs.trail))
+			return s.unsatisfied(uniqueMissing(rs.missing), rs.trail)
 		}
 		for _, p := range lost {
 			s.note(Note{Kind: NoteLeftOut, Package: p.Name, Version: p.Version}, "%s is left out: its dependencies cannot be met", p.Name)

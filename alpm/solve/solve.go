@@ -113,6 +113,9 @@ type Request struct {
 	// Select chooses among the members of a group that is a target; nil takes
 	// all. An error ends the work.
 	Select func(group string, members []Candidate) ([]Candidate, error)
+	// Lost hears of a target that names nothing (*NotFoundError) or a package
+	// that is one already (*DuplicateError) when it is come upon. nil is nobody.
+	Lost func(error)
 	// Tell hears each note when it arises, and of each stage when it begins
 	// (NoteStage), in their order with the questions; nil is nobody.
 	Tell func(Note)
@@ -165,7 +168,7 @@ func Solve(u Universe, r Request) (*Solution, error) {
 
 // complete settles and checks what is chosen.
 func (s *state) complete() error {
-	return s.steps(s.innerConflicts, s.outerConflicts, s.expandRemovals, s.checkDeps)
+	return s.steps(s.innerConflicts, s.outerConflicts, s.expandRemovals, s.checkDeps, s.noteOptional)
 }
 
 func (s *state) steps(list ...func() error) error {
@@ -208,6 +211,7 @@ type state struct {
 	remName map[string]*Removal
 	assume  []*desc.Package
 	notes   []Note
+	lost    bool            // a target is none
 	skipped map[string]bool // targets left out because something is missing
 	began   bool            // there were packages to install, perhaps all left out since
 
@@ -230,8 +234,7 @@ func newState(u *Universe, r *Request) *state {
 		agreed:  map[string]bool{},
 	}
 	for _, a := range u.Assume {
-		d := desc.ParseDep(a)
-		s.assume = append(s.assume, &desc.Package{Name: d.Name, Version: d.Version})
+		s.assume = append(s.assume, &desc.Package{Provides: []string{a}})
 	}
 	return s
 }

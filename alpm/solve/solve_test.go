@@ -161,7 +161,7 @@ func TestInstall(t *testing.T) {
 			core:
 			a 1 depends=b>=2
 			b 1`,
-			req: Request{Targets: []string{"a"}, NoVersions: true}, want: "+core/b-1:dep +core/a-1"},
+			req: Request{Targets: []string{"a"}, NoVersions: true}, want: "+core/a-1 +core/b-1:dep"}, // pacman sorts by what is written
 		{name: "no dependencies", world: `
 			core:
 			a 1 depends=b>=2`,

@@ -3,6 +3,7 @@
 package solve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,29 +15,40 @@ import (
 
 // addTargets turns the names of the request into packages. It finds all names
 // that mean nothing, not only the first.
-func (s *state) addTargets() error { return each(s.r.Targets, s.addTarget) }
+func (s *state) addTargets() error { return s.each(s.r.Targets, s.addTarget) }
 
-// each does something with every target. Those that name nothing are told
-// together.
-func each(targets []string, do func(string) error) error {
+// each does something with every target. Those that cannot be are told
+// together, if they name nothing.
+func (s *state) each(targets []string, do func(string) error) error {
 	var lost []*NotFoundError
+	var twice error
 	for _, t := range targets {
 		err := do(t)
 		var none *NotFoundError
+		var dup *DuplicateError
 		switch {
 		case errors.As(err, &none):
 			lost = append(lost, none)
-		case err != nil:
-			return err
+		case errors.As(err, &dup):
+			twice = cmp.Or(twice, err)
+		default:
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		s.lost = true
+		if s.r.Lost != nil {
+			s.r.Lost(err)
 		}
 	}
-	switch len(lost) {
-	case 0:
-		return nil
-	case 1:
+	switch {
+	case len(lost) > 1:
+		return &NotFoundListError{lost}
+	case len(lost) == 1:
 		return lost[0]
 	}
-	return &NotFoundListError{lost}
+	return twice
 }
 
 func (s *state) addTarget(target string) error {
@@ -67,6 +79,9 @@ func (s *state) addGroup(repos []Repo, group, target string) error {
 	if !found {
 		return &NotFoundError{Target: target, Near: s.nearRepos(group)}
 	}
+	if s.lost {
+		return nil // nothing will come of it, so nobody is asked
+	}
 	if s.r.Select != nil && len(members) > 0 {
 		var err error
 		if members, err = s.r.Select(group, members); err != nil {
@@ -74,9 +89,6 @@ func (s *state) addGroup(repos []Repo, group, target string) error {
 		}
 	}
 	for _, c := range members {
-		if n := s.addName[c.Package.Name]; n != nil && n.repo != c.Repo {
-			continue // asked for by name from another repository already
-		}
 		if err := s.addChosen(c, target); err != nil {
 			return err
 		}
@@ -160,7 +172,7 @@ func label(p *desc.Package, repo string) string {
 
 // addRemovals turns the removal targets into installed packages.
 func (s *state) addRemovals() error {
-	if err := each(s.r.Remove, s.addTargetRemoval); err != nil {
+	if err := s.each(s.r.Remove, s.addTargetRemoval); err != nil {
 		return err
 	}
 	for _, n := range s.add {

@@ -3,15 +3,11 @@
 package solve
 
 import (
+	"slices"
+
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/version"
 )
-
-// replacer is a package that names an installed one in its replaces.
-type replacer struct {
-	pkg *desc.Package
-	dep desc.Dep
-}
 
 // sysUpgrade adds, for every installed package that is no target yet, its
 // replacement or its newer version. The first repository that has either
@@ -39,17 +35,14 @@ func (s *state) sysUpgrade() error {
 	return nil
 }
 
-// replacersOf are the packages of r that replace the one of that name, once for
-// each of their replaces that names it.
-func replacersOf(r Repo, name string) (out []replacer) {
-	for _, p := range sortedByName(r.DB.Replacers(name)) {
-		for _, text := range p.Replaces {
-			if d := desc.ParseDep(text); d.Name == name {
-				out = append(out, replacer{p, d})
-			}
+// replacersOf are the packages of r that replace the installed one.
+func replacersOf(r Repo, lp *desc.Package) (out []*desc.Package) {
+	for _, p := range sortedByName(r.DB.Replacers(lp.Name)) {
+		if slices.ContainsFunc(p.Replaces, func(text string) bool { return literal(lp, desc.ParseDep(text)) }) {
+			out = append(out, p)
 		}
 	}
-	return out
+	return slices.Compact(out)
 }
 
 // replace reports whether repository r brings a replacement for the installed
@@ -57,27 +50,24 @@ func replacersOf(r Repo, name string) (out []replacer) {
 // then, with pacman, lp's own newer version is still looked for.
 func (s *state) replace(lp *desc.Package, r Repo) bool {
 	replaced := false
-	for _, c := range replacersOf(r, lp.Name) {
-		if !literal(lp, s.plain(c.dep)) {
+	for _, p := range replacersOf(r, lp) {
+		if s.ignored(p) || s.ignored(lp) {
+			s.note(Note{Kind: NoteIgnoredReplace, Package: lp.Name, Version: lp.Version, Other: p.Name, OtherVersion: p.Version},
+				"%s is not replaced by %s: an ignore list names one of them", lp.Name, p.Name)
 			continue
 		}
-		if s.ignored(c.pkg) || s.ignored(lp) {
-			s.note(Note{Kind: NoteIgnoredReplace, Package: lp.Name, Version: lp.Version, Other: c.pkg.Name, OtherVersion: c.pkg.Version},
-				"%s is not replaced by %s: an ignore list names one of them", lp.Name, c.pkg.Name)
+		if s.ask(Question{Kind: QuestionReplace, Package: p, Repo: r.Name, Other: lp, Default: Yes}) != Yes {
 			continue
 		}
-		if s.ask(Question{Kind: QuestionReplace, Package: c.pkg, Repo: r.Name, Other: lp, Default: Yes}) != Yes {
-			continue
-		}
-		n := s.addName[c.pkg.Name]
+		n := s.addName[p.Name]
 		switch {
 		case n == nil:
-			n = &node{pkg: c.pkg, repo: r.Name, target: c.pkg.Name, reason: lp.Reason}
+			n = &node{pkg: p, repo: r.Name, target: p.Name, reason: lp.Reason}
 			s.addNode(n)
 			replaced = true
-		case n.pkg != c.pkg:
-			s.note(Note{Kind: NoteNotReplaced, Package: lp.Name, Other: c.pkg.Name, Repo: r.Name},
-				"%s cannot be replaced by %s of %s, since %s is a target", lp.Name, c.pkg.Name, r.Name, label(n.pkg, n.repo))
+		case n.pkg != p:
+			s.note(Note{Kind: NoteNotReplaced, Package: lp.Name, Other: p.Name, Repo: r.Name},
+				"%s cannot be replaced by %s of %s, since %s is a target", lp.Name, p.Name, r.Name, label(n.pkg, n.repo))
 			continue
 		default:
 			if lp.Reason == desc.Explicit {
