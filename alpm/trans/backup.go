@@ -53,9 +53,10 @@ func (a *archive) listed(h *tar.Header) (path, listed string, err error) {
 
 // linkGoes tells whether there is a link at path, where this package has a
 // directory. That is no conflict only if the path was the installed version's,
-// or another package's that gives it up; then the link goes, with pacman.
+// or another package's that gives it up, or may be overwritten; then the link
+// goes, with pacman.
 func (j *placing) linkGoes(path string) bool {
-	if j.old == nil && !j.check.moved[path] {
+	if j.old == nil && !j.check.moved[path] && !j.check.forced[path] {
 		return false
 	}
 	info, err := j.tree.lstat(path)
@@ -105,13 +106,19 @@ func (j *placing) settleFile(path, orig, shipped string) (extract.Decision, erro
 	if err != nil {
 		return extract.Decision{}, err
 	}
+	before := j.tree.identity(pacnewName(path)) != ""
 	switch {
-	case local == shipped: // replaced all the same, for its times
-		return extract.Decision{}, nil
+	case local == shipped, orig != "" && orig == local && orig != shipped:
+		// The same, and replaced for its times; or only the package changed it.
+		// A .pacnew of an earlier version has had its time.
+		if before {
+			err = j.tree.remove(pacnewName(path))
+		}
+		return extract.Decision{}, err
+	case orig != "" && orig == shipped && before:
+		return extract.Decision{As: pacnewName(path)}, nil
 	case orig != "" && orig == shipped: // only the person changed it
 		return extract.Decision{Skip: true}, nil
-	case orig != "" && orig == local: // only the package changed it
-		return extract.Decision{}, nil
 	}
 	return extract.Decision{As: j.pacnew(path)}, nil
 }
@@ -134,9 +141,11 @@ func (j *placing) pacnew(path string) string {
 
 // pacnewEvent tells that a package's version of a file is put beside it.
 func pacnewEvent(pkg, path string) Event {
-	return Event{Kind: EventPacnew, Name: pkg, Path: path + ".pacnew",
+	return Event{Kind: EventPacnew, Name: pkg, Path: pacnewName(path),
 		Text: "/" + path + " was kept; the package's version is beside it"}
 }
+
+func pacnewName(path string) string { return path + ".pacnew" }
 
 // backupSum looks a path up among the backup files of an installed package.
 func backupSum(p *desc.Package, path string) (md5 string, listed bool) {

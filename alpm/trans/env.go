@@ -185,9 +185,10 @@ type Request struct {
 	Assume []string
 	// Answer decides questions; nil takes every question's default.
 	Answer func(solve.Question) int `json:"-"`
-	// Select and Tell are those of solve.Request.
+	// Select, Tell and Lost are those of solve.Request.
 	Select func(group string, members []solve.Candidate) ([]solve.Candidate, error) `json:"-"`
 	Tell   func(solve.Note)                                                         `json:"-"`
+	Lost   func(error)                                                              `json:"-"`
 
 	Options
 }

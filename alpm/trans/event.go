@@ -43,11 +43,13 @@ const TextBegun = "begun"
 
 // What a warning is about, where a receiver may want to word it otherwise.
 const (
-	AboutMirror   = "mirror"    // Args: host; Err says how it failed for the file Name
-	AboutBanned   = "banned"    // Args: host, which is left alone from now on
-	AboutProgram  = "program"   // a scriptlet, a hook or ldconfig that failed
-	AboutDirMode  = "dir-mode"  // Path; Args: the mode that it has, the package's
-	AboutDirOwner = "dir-owner" // Path; Args: uid and gid that it has, the package's
+	AboutMirror      = "mirror"       // Args: host; Err says how it failed for the file Name
+	AboutBanned      = "banned"       // Args: host, which is left alone from now on
+	AboutProgram     = "program"      // a scriptlet, a hook or ldconfig that failed
+	AboutHookDepends = "hook-depends" // the hook Name, which needs a package that is not installed
+	AboutDirMode     = "dir-mode"     // Path; Args: the mode that it has, the package's
+	AboutHardLink    = "hard-link"    // Path; Args: the file that was not extracted
+	AboutDirOwner    = "dir-owner"    // Path; Args: uid and gid that it has, the package's
 )
 
 // Event is one thing that happened. Events come one at a time, and a slow

@@ -20,9 +20,13 @@ type fileCheck struct {
 	old       map[string]*desc.Package // by name: installed versions of targets, files loaded
 	removed   []*desc.Package          // files loaded
 	overwrite patterns
+	noExtract patterns
 	// moved holds paths that go from one package of the plan to another: the
 	// upgrade of the first must not remove them.
 	moved map[string]bool
+	// forced are paths of directories for which something else goes, by
+	// permission.
+	forced map[string]bool
 	// overlap: two packages bring the same file, by permission, or one puts a
 	// file below another's link; then the order of extraction decides.
 	overlap bool
@@ -31,9 +35,10 @@ type fileCheck struct {
 }
 
 func (c *fileCheck) run() error {
-	c.moved = map[string]bool{}
-	c.targets()
+	c.moved, c.forced = map[string]bool{}, map[string]bool{}
+	among := c.targets()
 	for _, a := range c.archives {
+		c.found = append(c.found, among[a]...)
 		if err := c.root(a); err != nil {
 			return err
 		}
@@ -42,67 +47,6 @@ func (c *fileCheck) run() error {
 		return &FileConflictError{Conflicts: c.found}
 	}
 	return nil
-}
-
-// targets checks the new packages against each other: only a directory may be
-// in two of them.
-func (c *fileCheck) targets() {
-	total := 0
-	for _, a := range c.archives {
-		total += len(a.files)
-	}
-	// A file is kept by its path, a directory by its path with the slash.
-	owner := make(map[string]*archive, total)
-	for _, a := range c.archives {
-		for _, f := range a.files {
-			path := strings.TrimSuffix(f, "/")
-			if path == f {
-				if other := clash(owner, f, f+"/"); other != nil && other != a {
-					c.between(other, a, f)
-				}
-			} else if other := owner[path]; other != nil && other != a {
-				c.between(other, a, f)
-			}
-			if owner[f] == nil {
-				owner[f] = a
-			}
-		}
-	}
-	c.throughLinks(owner)
-}
-
-func clash(owner map[string]*archive, keys ...string) *archive {
-	for _, k := range keys {
-		if o := owner[k]; o != nil {
-			return o
-		}
-	}
-	return nil
-}
-
-func (c *fileCheck) between(a, b *archive, path string) {
-	c.overlap = true
-	if !strings.HasSuffix(path, "/") && c.overwrite.match(path) {
-		return
-	}
-	c.found = append(c.found, FileConflict{Package: a.info.Name, Other: b.info.Name, Path: path})
-}
-
-// throughLinks notices paths below something that is no directory in another
-// package of the plan (usr/lib64/x, where usr/lib64 is a link).
-func (c *fileCheck) throughLinks(owner map[string]*archive) {
-	seen := map[string]bool{}
-	for _, a := range c.archives {
-		for _, f := range a.files {
-			for dir, _ := splitPath(f); dir != "" && !seen[dir]; dir, _ = splitPath(dir) {
-				seen[dir] = true
-				if owner[dir] != nil {
-					c.overlap = true
-					return
-				}
-			}
-		}
-	}
 }
 
 // root checks one package against the root: all its paths if it is new, else
@@ -152,7 +96,7 @@ func (c *fileCheck) root(a *archive) error {
 // be wrong with it: a person put a directory there, which no file replaces.
 // libalpm finds out in the middle of the upgrade.
 func (c *fileCheck) stillFile(a *archive, f string) error {
-	if strings.HasSuffix(f, "/") {
+	if strings.HasSuffix(f, "/") || c.noExtract.match(f) {
 		return nil
 	}
 	info, err := c.tree.lstat(f)
@@ -201,7 +145,11 @@ func (c *fileCheck) resolved(a *archive, old *desc.Package, f string, info fs.Fi
 			return err == nil, err
 		}
 	}
-	return f == path && c.overwrite.match(path), nil
+	if !c.overwrite.match(f) {
+		return false, nil
+	}
+	c.forced[path] = f != path
+	return true, nil
 }
 
 // goesWhole tells whether a directory, where a package wants a file, belongs
@@ -265,14 +213,15 @@ func isAmong(list []*desc.Package, name string) bool {
 	return false
 }
 
-// ownerOf names the installed package that has a path, or none.
+// ownerOf names the installed package that has a path, not as a directory, or
+// none.
 func (c *fileCheck) ownerOf(f string) (string, error) {
 	path := strings.TrimSuffix(f, "/")
 	for _, p := range c.local.Packages() {
 		if err := loadFileList(c.local, p); err != nil {
 			return "", err
 		}
-		if listHas(p.Files, path) || listHas(p.Files, path+"/") {
+		if listHas(p.Files, path) {
 			return p.Name, nil
 		}
 	}

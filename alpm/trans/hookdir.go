@@ -23,9 +23,21 @@ func (r *runner) hookDir(dir string) (fs.FS, error) {
 		return nil, err
 	}
 	if rel, err := filepath.Rel(rootAbs, abs); err == nil && filepath.IsLocal(rel) {
-		return treeFS{r.tree, rel}, nil
+		t, err := r.hookTree()
+		return treeFS{t, rel}, err
 	}
 	return os.DirFS(abs), nil
+}
+
+// hookTree is the tree; a run that changes the database alone has opened none.
+func (r *runner) hookTree() (t *tree, err error) {
+	if r.tree != nil {
+		return r.tree, nil
+	}
+	if r.bare == nil {
+		r.bare, err = openTree(r.env.Root)
+	}
+	return r.bare, err
 }
 
 // treeFS shows a directory of the tree as a file system.

@@ -114,6 +114,10 @@ func extractWarnings(name string, res extract.Result) []Event {
 			Args: []string{strconv.Itoa(d.HaveUID), strconv.Itoa(d.HaveGID), strconv.Itoa(d.WantUID), strconv.Itoa(d.WantGID)},
 			Text: fmt.Sprintf("the directory keeps its owner %d:%d; the package has %d:%d", d.HaveUID, d.HaveGID, d.WantUID, d.WantGID)})
 	}
+	for _, l := range res.Unlinked {
+		out = append(out, Event{Kind: EventWarning, Name: name, Path: l.Path, About: AboutHardLink, Args: []string{l.Target},
+			Text: fmt.Sprintf("%s is left out: it is another name of %s, which was not extracted", l.Path, l.Target)})
+	}
 	for _, w := range res.Warnings {
 		out = append(out, Event{Kind: EventWarning, Name: name, Text: w})
 	}

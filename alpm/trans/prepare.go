@@ -54,7 +54,7 @@ func solveRequest(req Request, infos []*desc.Package) solve.Request {
 		AsDeps: req.AsDeps, AsExplicit: req.AsExplicit,
 		Recursive: req.Recursive, RecursiveAll: req.RecursiveAll, Cascade: req.Cascade, Unneeded: req.Unneeded,
 		NoVersions: req.NoVersions, NoDeps: req.NoDeps, NoConflicts: req.NoConflicts,
-		Answer: req.Answer, Select: req.Select, Tell: req.Tell,
+		Answer: req.Answer, Select: req.Select, Tell: req.Tell, Lost: req.Lost,
 	}
 }
 

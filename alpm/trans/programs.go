@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,7 +104,7 @@ func (r *runner) postHooks(ctx context.Context) error {
 }
 
 func (r *runner) hooksRun() bool {
-	return r.env.Chroot != nil && !r.opt.NoHooks && !r.opt.DBOnly
+	return r.env.Chroot != nil && !r.opt.NoHooks
 }
 
 // loadHooks reads the directories in rising priority: a file shadows those of
@@ -159,6 +160,8 @@ func (r *runner) runHooks(ctx context.Context, hooks []*hook.Hook, when hook.Whe
 	out.flush()
 	for _, o := range outcomes {
 		switch {
+		case errors.Is(o.Err, hook.ErrDependency):
+			r.tell(Event{Kind: EventWarning, Name: o.Hook.Name, About: AboutHookDepends, Text: fmt.Sprintf("hook %s: %v", o.Hook.Name, o.Err)})
 		case o.Err != nil:
 			r.tell(Event{Kind: EventWarning, Name: o.Hook.Name, Text: fmt.Sprintf("hook %s: %v", o.Hook.Name, o.Err)})
 		case o.Code != 0:
@@ -194,7 +197,11 @@ func (r *runner) hookChange() hook.Change {
 				}
 			}
 		}
-		if old := r.old[a.info.Name]; old != nil {
+		old := r.old[a.info.Name]
+		if r.removes(a.info.Name) { // and comes back
+			old = r.local.Package(a.info.Name)
+		}
+		if old != nil {
 			pc.OldFiles = old.Files
 			c.Upgraded = append(c.Upgraded, pc)
 		} else {
@@ -203,6 +210,9 @@ func (r *runner) hookChange() hook.Change {
 	}
 	for _, rm := range r.plan.Remove {
 		p := r.local.Package(rm.Package.Name)
+		if slices.ContainsFunc(r.archives, func(a *archive) bool { return a.info.Name == p.Name }) {
+			continue
+		}
 		c.Removed = append(c.Removed, hook.PackageChange{Name: p.Name, OldFiles: p.Files})
 	}
 	return c

@@ -149,7 +149,7 @@ func (c *cut) resolve(ctx context.Context, env Env, log *journal.Log, tell Event
 	if c.head == nil {
 		return log.Remove()
 	}
-	env.NoUpgrade = c.head.NoUpgrade
+	env.NoUpgrade, env.NoExtract = c.head.NoUpgrade, c.head.NoExtract
 	r, err := c.runner(&env, tell)
 	if err != nil {
 		return errors.Join(&UnfinishedError{Err: err}, log.Close())
@@ -189,7 +189,8 @@ func (c *cut) runner(env *Env, tell Events) (*runner, error) {
 	}
 	r := &runner{env: env, plan: &Plan{Options: c.head.Options}, opt: c.head.Options, tell: tell,
 		total: len(c.head.Remove) + c.head.Packages, change: c.head.Change, noUpgrade: compilePatterns(c.head.NoUpgrade),
-		old: map[string]*desc.Package{}, warned: map[string]bool{}}
+		noExtract: compilePatterns(c.head.NoExtract),
+		old:       map[string]*desc.Package{}, warned: map[string]bool{}}
 	if r.local, err = openLate(env); err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 	for _, f := range slices.Backward(old.Files) {
 		path := strings.TrimSuffix(f, "/")
 		switch {
-		case a.has(path), a.has(path + "/"), r.noUpgrade.match(f), r.check.moved[path]:
+		case r.stays(a.info, a.files, path), r.noUpgrade.match(f), r.check.moved[path]:
 			continue
 		}
 		if written != nil {
@@ -103,6 +103,16 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 	}
 	r.tree.forget()
 	return nil
+}
+
+// stays tells whether a path of the old version is one of the new version, too.
+// What NoExtract keeps out goes, unless it is a backup file.
+func (r *runner) stays(new *desc.Package, files []string, path string) bool {
+	if listHas(files, path) {
+		_, backup := backupSum(new, path)
+		return backup || !r.noExtract.match(path)
+	}
+	return listHas(files, path+"/") && !r.noExtract.match(path+"/")
 }
 
 // realNames are the new version's files by where they really are, if that is
@@ -128,6 +138,9 @@ func (r *runner) realNames(files []string, old *desc.Package) map[string]bool {
 	}
 	names := make(map[string]bool, len(files))
 	for _, f := range files {
+		if r.noExtract.match(f) {
+			continue
+		}
 		if real, err := r.tree.realPath(f); err == nil {
 			names[real] = true
 		}
@@ -143,6 +156,9 @@ func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
 	for _, f := range old.Files {
 		dir := strings.TrimSuffix(f, "/")
 		if dir == f {
+			if err := r.fileForDir(a, old, f); err != nil {
+				return err
+			}
 			continue
 		}
 		info, err := t.lstat(dir)
@@ -159,6 +175,18 @@ func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
 		t.forget()
 	}
 	return nil
+}
+
+// fileForDir takes away a file of the old version where the new one has a
+// directory: changed, it is kept as .pacsave.
+func (r *runner) fileForDir(a *archive, old *desc.Package, f string) error {
+	if !a.has(f+"/") || r.noUpgrade.match(f) {
+		return nil
+	}
+	if info, err := r.tree.lstat(f); err != nil || info.IsDir() {
+		return nil
+	}
+	return r.removePlain(old, f)
 }
 
 // removeFile removes one path of an installed package p; with a, it is
@@ -222,27 +250,44 @@ func (r *runner) removePlain(p *desc.Package, path string) error {
 // .pacsave.2, …
 func (r *runner) save(p *desc.Package, path string) error {
 	_, base := splitPath(path)
-	name := func(n int) string {
-		if n == 0 {
-			return ".pacsave"
-		}
-		return ".pacsave." + strconv.Itoa(n)
+	last, err := r.tree.lastPacsave(path)
+	if err != nil {
+		return err
 	}
-	last := 0
-	for {
-		if _, err := r.tree.lstat(path + name(last)); err != nil {
-			break
-		}
-		last++
-	}
-	for n := last; n > 0; n-- {
-		if err := r.tree.rename(path+name(n-1), base+name(n)); err != nil {
-			return fmt.Errorf("move on /%s: %w", path+name(n-1), err)
+	for n := last + 1; n > 0; n-- {
+		err := r.tree.rename(path+pacsave(n-1), base+pacsave(n))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("move on /%s: %w", path+pacsave(n-1), err)
 		}
 	}
-	if err := r.tree.rename(path, base+name(0)); err != nil {
+	if err := r.tree.rename(path, base+pacsave(0)); err != nil {
 		return fmt.Errorf("save /%s: %w", path, err)
 	}
-	r.tell(Event{Kind: EventPacsave, Name: p.Name, Path: path + name(0), Text: "/" + path + " was changed and is kept"})
+	r.tell(Event{Kind: EventPacsave, Name: p.Name, Path: path + pacsave(0), Text: "/" + path + " was changed and is kept"})
 	return nil
+}
+
+// pacsave is the ending of the nth file that was saved before the last one.
+func pacsave(n int) string {
+	if n == 0 {
+		return ".pacsave"
+	}
+	return ".pacsave." + strconv.Itoa(n)
+}
+
+// lastPacsave is the highest number of the saved files beside path.
+func (t *tree) lastPacsave(path string) (last int, err error) {
+	dir, base := splitPath(path)
+	entries, err := t.names(dir)
+	if err != nil {
+		return 0, fmt.Errorf("look for files that were saved before /%s: %w", path, err)
+	}
+	for _, e := range entries {
+		if n, ok := strings.CutPrefix(e.Name(), base+pacsave(0)+"."); ok {
+			if n, err := strconv.Atoi(n); err == nil {
+				last = max(last, n)
+			}
+		}
+	}
+	return last, nil
 }

@@ -91,6 +91,7 @@ type runner struct {
 
 	local    *localdb.DB
 	tree     *tree
+	bare     *tree // for the hooks where there is no other
 	root     *extract.Root
 	archives []*archive
 	decoders decoders
@@ -115,6 +116,9 @@ func (r *runner) close() {
 	}
 	if r.tree != nil {
 		r.tree.close()
+	}
+	if r.bare != nil {
+		r.bare.close()
 	}
 }
 
@@ -165,7 +169,7 @@ func (r *runner) openRoot() (err error) {
 	r.tell(Event{Kind: EventCheck, Name: CheckFiles, Total: int64(len(r.archives))})
 	r.check = &fileCheck{
 		tree: r.tree, local: r.local, archives: r.archives, old: r.old,
-		overwrite: compilePatterns(r.opt.Overwrite),
+		overwrite: compilePatterns(r.opt.Overwrite), noExtract: r.noExtract,
 	}
 	for _, rm := range r.plan.Remove {
 		r.check.removed = append(r.check.removed, r.local.Package(rm.Package.Name))

@@ -45,7 +45,7 @@ func (r *runner) stage(ctx context.Context) (*stager, error) {
 		return nil, err
 	}
 	s := &stager{runner: r, at: map[string]spot{}, head: &header{
-		Version: journalVersion, ID: hex.EncodeToString(id), Options: r.opt, NoUpgrade: r.env.NoUpgrade,
+		Version: journalVersion, ID: hex.EncodeToString(id), Options: r.opt, NoUpgrade: r.env.NoUpgrade, NoExtract: r.env.NoExtract,
 		Packages: len(r.archives), Change: r.change,
 	}}
 	for _, rm := range r.plan.Remove {
@@ -156,7 +156,7 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 		p.Before = before.Version
 	}
 	for _, rm := range s.head.Remove {
-		if rm.Pending && slices.Contains(a.step.Replaces, rm.Name) {
+		if rm.Pending && slices.Contains(a.step.Replaces, rm.Name) && !s.comesBack(rm.Name) {
 			p.Replaces = append(p.Replaces, rm)
 		}
 	}
@@ -182,6 +182,12 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 		return nil, err
 	}
 	return p, s.log.Append(kindStaged, p)
+}
+
+// comesBack tells whether a package that is replaced is installed all the same,
+// as somebody's dependency.
+func (s *stager) comesBack(name string) bool {
+	return slices.ContainsFunc(s.archives, func(a *archive) bool { return a.info.Name == name })
 }
 
 // staging decides where each file of one package is staged.

@@ -34,6 +34,7 @@ type header struct {
 	ID        string   `json:"id"`      // part of every temporary name
 	Options   Options  `json:"options"` // and the settings that decisions hang on
 	NoUpgrade []string `json:"no_upgrade,omitempty"`
+	NoExtract []string `json:"no_extract,omitempty"`
 	// Dirs are all directories that temporary files may be in, without links.
 	Dirs []string `json:"dirs"`
 	// Made are the directories that are made for the new files, with the times

@@ -159,7 +159,7 @@ func (s *stager) look(dir string, above spot) (spot, error) {
 // linkGoes: placing decides the same, package by package. Here one answer is
 // given to all, since they share the directory.
 func (s *stager) linkGoes(dir string) bool {
-	return s.check.moved[dir] || slices.ContainsFunc(s.archives, func(a *archive) bool {
+	return s.check.moved[dir] || s.check.forced[dir] || slices.ContainsFunc(s.archives, func(a *archive) bool {
 		return s.old[a.info.Name] != nil && a.has(dir+"/")
 	})
 }

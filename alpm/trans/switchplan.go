@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -97,18 +96,15 @@ func (w *switching) dirGoes(p, new *desc.Package, path string) error {
 
 // save keeps a changed file as .pacsave; earlier ones move on.
 func (w *switching) save(p *desc.Package, path string) error {
-	name := func(n int) string {
-		if n == 0 {
-			return path + ".pacsave"
+	name := func(n int) string { return path + pacsave(n) }
+	last, err := w.tree.lastPacsave(path)
+	if err != nil {
+		return err
+	}
+	for n := last + 1; n > 0; n-- {
+		if id := w.tree.identity(name(n - 1)); id != "" {
+			w.add(operation{Do: opRename, Path: name(n - 1), To: name(n), ID: id})
 		}
-		return path + ".pacsave." + strconv.Itoa(n)
-	}
-	last := 0
-	for w.tree.identity(name(last)) != "" {
-		last++
-	}
-	for n := last; n > 0; n-- {
-		w.add(operation{Do: opRename, Path: name(n - 1), To: name(n), ID: w.tree.identity(name(n - 1))})
 	}
 	w.leaves[path] = true
 	w.add(operation{Do: opRename, Path: path, To: name(0), ID: w.tree.identity(path),
@@ -145,6 +141,9 @@ func (w *switching) clearWay(new, old *desc.Package) error {
 	for _, f := range old.Files {
 		dir := strings.TrimSuffix(f, "/")
 		if dir == f {
+			if err := w.fileForDir(new, old, f); err != nil {
+				return err
+			}
 			continue
 		}
 		info, err := w.tree.lstat(dir)
@@ -160,6 +159,18 @@ func (w *switching) clearWay(new, old *desc.Package) error {
 		}
 	}
 	return nil
+}
+
+// fileForDir takes away a file of the old version where the new one has a
+// directory: changed, it is kept as .pacsave.
+func (w *switching) fileForDir(new, old *desc.Package, f string) error {
+	if !listHas(new.Files, f+"/") || w.noUpgrade.match(f) {
+		return nil
+	}
+	if info, err := w.tree.lstat(f); err != nil || info.IsDir() {
+		return nil
+	}
+	return w.goes(old, new, f)
 }
 
 // dir makes a directory that is not there, or may not be when its turn comes.
@@ -208,13 +219,20 @@ func (w *switching) file(p *stagedPackage, old *desc.Package, f *stagedFile) err
 		return nil
 	}
 	local, err := w.tree.md5(f.Path)
+	before := w.tree.identity(pacnewName(f.Path))
 	switch {
 	case err != nil:
 		return fmt.Errorf("read /%s: %w", f.Path, err)
 	case local == shipped, orig != "" && orig == local && orig != shipped:
 		w.add(move) // the same, or only the package changed it
-	case orig != "" && orig == shipped:
+		if before != "" {
+			w.add(operation{Do: opRemove, Path: pacnewName(f.Path), ID: before}) // of an earlier version
+		}
+	case orig != "" && orig == shipped && before == "":
 		w.add(operation{Do: opDrop, Path: f.Temp}) // only the person changed it
+	case orig != "" && orig == shipped:
+		move.To = pacnewName(f.Path) // in an earlier one's place
+		w.add(move)
 	default:
 		w.pacnew(p, move)
 	}
@@ -246,7 +264,7 @@ func (w *switching) obsolete(new, old *desc.Package) error {
 	written := w.realNames(new.Files, old)
 	for _, f := range slices.Backward(old.Files) {
 		path := strings.TrimSuffix(f, "/")
-		if listHas(new.Files, path) || listHas(new.Files, path+"/") || w.noUpgrade.match(f) || w.moved[path] {
+		if w.stays(new, new.Files, path) || w.noUpgrade.match(f) || w.moved[path] {
 			continue
 		}
 		if written != nil {
