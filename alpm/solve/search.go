@@ -144,7 +144,7 @@ func (f *searcher) variable(c candidate) int {
 func (f *searcher) exclude(v int) {
 	p := f.vars[v].pkg
 	for _, text := range p.Conflicts {
-		d := f.plain(desc.ParseDep(text))
+		d := desc.ParseDep(text)
 		for _, w := range f.known(d) {
 			f.conflict(v, w, d)
 		}

@@ -198,7 +198,7 @@ func (r *runner) hookChange() hook.Change {
 			}
 		}
 		old := r.old[a.info.Name]
-		if r.removes(a.info.Name) { // and comes back
+		if r.plan.removes(a.info.Name) { // and comes back
 			old = r.local.Package(a.info.Name)
 		}
 		if old != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/conf"
+	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/trans"
 )
@@ -52,6 +53,12 @@ func (s *session) loadConfig() int {
 	// -Dk looks at the files of the database before it is read.
 	if !s.openRoot() || !(s.opt.Op == OpDatabase && s.opt.Check == 1) && !s.openLocal() {
 		return failedSetup
+	}
+	for _, text := range s.opt.Assume {
+		if d := desc.ParseDep(text); d.Op != desc.Any && d.Op != desc.Eq {
+			s.stderr("%serror: %sFailed to pass assume-installed entry to libalpm", s.tint.Err, s.tint.Off)
+			return failedSetup
+		}
 	}
 	s.registerRepos()
 	return 0

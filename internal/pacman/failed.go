@@ -78,24 +78,31 @@ func (t *transaction) targetsFailed(err error) bool {
 		dup  *solve.DuplicateError
 		file *trans.FileError
 	)
-	const again = "'%s': duplicate target"
 	switch {
-	case errors.As(err, &list):
-		for _, e := range list.List {
-			t.notFound(e)
-		}
-	case errors.As(err, &one):
-		t.notFound(one)
+	case errors.As(err, &list), errors.As(err, &one): // told by lost
 	case errors.As(err, &file) && errors.As(err, &dup):
-		t.errorf(again, file.File)
-	case errors.As(err, &dup):
-		t.errorf(again, dup.Name)
+		t.errorf(duplicate, file.File)
+	case errors.As(err, &dup): // told by lost
 	case errors.As(err, &file):
 		t.filesFailed(err)
 	default:
 		return false
 	}
 	return true
+}
+
+const duplicate = "'%s': duplicate target"
+
+// lost says of a target that it is none, when it is come upon.
+func (t *transaction) lost(err error) {
+	var none *solve.NotFoundError
+	var dup *solve.DuplicateError
+	switch {
+	case errors.As(err, &none):
+		t.notFound(none)
+	case errors.As(err, &dup):
+		t.errorf(duplicate, dup.Name)
+	}
 }
 
 func (t *transaction) notFound(e *solve.NotFoundError) {
@@ -272,7 +279,7 @@ func (t *transaction) fileConflicts(list []trans.FileConflict) {
 		path := t.conf.RootDir + strings.TrimSuffix(c.Path, "/")
 		switch {
 		case c.Other != "":
-			t.printf("%s exists in both '%s' and '%s'\n", path, c.Package, c.Other)
+			t.printf("%s exists in both '%s' and '%s'\n", t.conf.RootDir+c.Path, c.Package, c.Other)
 		case c.Owner != "":
 			t.printf("%s: %s exists in filesystem (owned by %s)\n", c.Package, path, c.Owner)
 		default:

@@ -60,15 +60,13 @@ func (p *progress) satisfied(d desc.Dep, now bool) bool {
 // goes tells whether an installed package is removed or replaced by the plan,
 // as far as it has been carried out.
 func (p *progress) goes(name string) bool {
-	if at, ok := p.place[name]; ok {
-		return at <= p.next
-	}
 	for _, rm := range p.plan.Remove {
 		if rm.Package.Name == name {
-			return true
+			return true // if perhaps to come back
 		}
 	}
-	return false
+	at, ok := p.place[name]
+	return ok && at <= p.next
 }
 
 // newIn is what the first list has and the second has not, sorted.

@@ -24,8 +24,9 @@ type progress struct {
 	plan             *trans.Plan
 	started          bool // something of the root may have changed
 	done             bool
-	hooks            bool // those of the present half are running
-	removed, arrived int  // packages
+	hooks            bool   // those of the present half are running
+	removed, arrived int    // packages
+	leaving          string // the package that is being removed
 
 	place  map[string]int // of a package in the plan's installs
 	next   int            // the first of them that was not shown yet
@@ -159,7 +160,9 @@ func (p *progress) hook(e trans.Event) {
 }
 
 func (p *progress) remove(e trans.Event) {
+	p.leaving = ""
 	if !e.Finished {
+		p.leaving = e.Name
 		if !p.bars() {
 			p.t.print("removing ", e.Name, "...\n")
 		}
@@ -253,6 +256,7 @@ func (p *progress) flushInstalls(before int) {
 // ofPackage shows what concerns one package, when its turn has come.
 func (p *progress) ofPackage(e trans.Event) {
 	at, ok := p.place[e.Name]
+	ok = ok && p.leaving != e.Name // else it is removed before it is installed again
 	if e.Kind == trans.EventScriptlet {
 		if ok {
 			p.flushInstalls(at)
@@ -276,7 +280,7 @@ func (p *progress) logLine(e trans.Event) {
 	case trans.EventPacnew, trans.EventPacsave:
 		p.t.log(byEngine, "warning: "+p.besides(e))
 	case trans.EventWarning:
-		if e.About == trans.AboutDirMode || e.About == trans.AboutDirOwner {
+		if e.About == trans.AboutDirMode {
 			p.t.log(byEngine, "warning: "+p.warning(e))
 		}
 	}
@@ -295,6 +299,9 @@ func (p *progress) line(e trans.Event) {
 				return // what the program had to say it said itself
 			}
 			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, p.mirror(e))
+			return
+		case trans.AboutHookDepends:
+			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, "unable to run hook "+e.Name+": could not satisfy dependencies")
 			return
 		case trans.AboutProgram:
 			p.later(e, p.t.tint.Err+"error: "+p.t.tint.Off, "command failed to execute correctly")
@@ -349,8 +356,10 @@ func (p *progress) warning(e trans.Event) string {
 	switch {
 	case e.About == trans.AboutDirMode && len(e.Args) == 2:
 		return fmt.Sprintf("directory permissions differ on %s\nfilesystem: %s  package: %s", path, e.Args[0], e.Args[1])
-	case e.About == trans.AboutDirOwner && len(e.Args) == 4:
-		return fmt.Sprintf("directory ownership differs on %s\nfilesystem: %s:%s  package: %s:%s", path, e.Args[0], e.Args[1], e.Args[2], e.Args[3])
+	case e.About == trans.AboutDirOwner:
+		return "" // pacman says nothing of it: packages give directories to users that they make
+	case e.About == trans.AboutHardLink && len(e.Args) == 1:
+		return fmt.Sprintf("warning given when extracting %s%s (Hard-link target '%s' does not exist.)", p.t.conf.RootDir, e.Path, e.Args[0])
 	case e.About == trans.AboutBanned && len(e.Args) == 1:
 		return "too many errors from " + e.Args[0] + ", skipping for the remainder of this transaction"
 	}

@@ -111,7 +111,7 @@ func (t *transaction) request() trans.Request {
 		Recursive: o.Recursive, RecursiveAll: o.RecursiveAll, Cascade: o.Cascade, Unneeded: o.Unneeded,
 		NoVersions: o.NoVersions, NoDeps: o.NoDeps, NoConflicts: o.Print || o.DownloadOnly,
 		Assume: o.Assume,
-		Answer: t.answer, Select: t.ask.members, Tell: t.note,
+		Answer: t.answer, Select: t.ask.members, Tell: t.note, Lost: t.lost,
 		Options: trans.Options{
 			Overwrite: t.overwrite(), NoScriptlet: o.NoScriptlet, DBOnly: o.DBOnly, NoSave: o.NoSave,
 		},
