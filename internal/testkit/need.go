@@ -69,11 +69,21 @@ func Integration(t testing.TB) {
 // Rounds is how often a test of chance is to try: a few times in `make test`,
 // often where RASTOS_TEST_SOAK=1, which `make soak` sets.
 func Rounds(few, many int) int {
-	if os.Getenv("RASTOS_TEST_SOAK") == "1" {
+	if soaking() {
 		return many
 	}
 	return few
 }
+
+// Soak marks a test that goes on for many minutes, for `make soak` alone.
+func Soak(t testing.TB) {
+	t.Helper()
+	if !soaking() {
+		t.Skip("a long test: RASTOS_TEST_SOAK is not 1")
+	}
+}
+
+func soaking() bool { return os.Getenv("RASTOS_TEST_SOAK") == "1" }
 
 // LogWriter gives what is written to it to the test's log, a line at a time.
 func LogWriter(t testing.TB) io.Writer { return &logWriter{t: t} }
