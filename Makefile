@@ -58,8 +58,10 @@ test-vm: test-root ## run the tests that boot machines (root)
 	$(GO) run ./tools/suites vm
 
 # Tests of chance (kills, power cuts, fights for a lock), many times each.
-soak: ## try the tests of chance hundreds of times (root)
+SOAKMINUTES ?= 20
+soak: ## try the tests of chance many times, and generated transactions beside pacman for SOAKMINUTES (20) (root)
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|PowerLoss' ./alpm/trans
+	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK_MINUTES=$(SOAKMINUTES) $(GO) test -count=1 -timeout 24h -v -run Soak ./test/differential
 
 # What tests of machines start from: the binaries, the repository, and a kernel
 # and boot loader unpacked from it.

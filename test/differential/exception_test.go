@@ -44,7 +44,8 @@ func exceptions() []exception {
 			name: "search",
 			why:  "pacman takes the first package that it comes upon and gives up where that leads nowhere; ours searches on",
 			shows: func(r *reached) bool {
-				return strings.Contains(r.outcomes[0].err, "failed to prepare transaction") && r.outcomes[1].code == 0
+				return strings.Contains(r.outcomes[0].err, "failed to prepare transaction") &&
+					!strings.Contains(r.outcomes[1].err, "failed to prepare transaction")
 			},
 		},
 		{

@@ -55,7 +55,7 @@ func ours(ctx context.Context, argv []string) (outcome, error) {
 		RunProgram: func(context.Context, string, []string) (int, error) {
 			return 0, errors.ErrUnsupported
 		},
-		Machine: &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}},
+		Machine: &flow.Machine{Geteuid: os.Geteuid, Chroot: run.InRoot{}, Now: time.Now},
 	}
 	code := pacman.Main(ctx, app, argv)
 	return outcome{out.String(), errs.String(), code & 0xff}, nil

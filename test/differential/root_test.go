@@ -100,7 +100,7 @@ func (r *root) tree() (map[string]string, error) {
 		}
 		rel, _ := filepath.Rel(r.dir, path)
 		switch rel {
-		case ".":
+		case ".", "var/lib/pacman/rastos.history": // pacman keeps none
 			return nil
 		case "var/lib/pacman/sync", "dev": // pacman's chroot has no device there and makes a file
 			return fs.SkipDir

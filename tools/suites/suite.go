@@ -28,7 +28,7 @@ type suite struct {
 // our bytes, or us on theirs; vmRooms boot machines. All other packages with
 // integration tests work on real file systems.
 func peerRooms() []string {
-	return []string{"alpm", "qcow2", "pkgbuild", "aur", "tools", "internal/pacman"}
+	return []string{"alpm", "qcow2", "pkgbuild", "aur", "tools", "internal/pacman", "test/differential"}
 }
 func vmRooms() []string {
 	return []string{"internal/vm", "internal/testkit", "cmd/rastos-init", "test"}
@@ -64,7 +64,7 @@ func suites() []suite {
 		},
 		{
 			name: "vm", why: "whole machines",
-			packages: func() ([]string, error) { return integrationPackages(vmRooms(), nil) },
+			packages: func() ([]string, error) { return integrationPackages(vmRooms(), peerRooms()) },
 			args:     append([]string{"-timeout=30m"}, alone...), env: integration,
 		},
 	}
