@@ -85,6 +85,9 @@ type Missing struct {
 	CauseVersion string
 	// Chain leads from Package to the target that pulled it in.
 	Chain []string
+	// Range are several dependencies on one name, each of which is met, but not
+	// all of them by one package.
+	Range []desc.Dep
 	// Ignored: something would meet it, but an ignore list keeps it out.
 	Ignored bool
 	Near    []string
@@ -94,6 +97,14 @@ func (m Missing) String() string {
 	var b strings.Builder
 	if m.Cause != "" {
 		fmt.Fprintf(&b, "%s %s is installed and needs %s, which removing or changing %s would break", m.Package, m.Version, m.Dep, m.Cause)
+		return b.String()
+	}
+	if len(m.Range) > 0 {
+		words := make([]string, len(m.Range))
+		for i, d := range m.Range {
+			words[i] = d.String()
+		}
+		fmt.Fprintf(&b, "%s %s needs %s in one package, and there is none", m.Package, m.Version, strings.Join(words, " and "))
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s %s needs %s, which no repository has", m.Package, m.Version, m.Dep)

@@ -14,7 +14,7 @@ type causeKind int
 
 const (
 	isAsked     causeKind = iota // who is a target
-	isNeed                       // who needs dep, which options meet
+	isNeed                       // who needs deps, which options meet
 	isConflict                   // who conflicts with other
 	isSameName                   // who is one of several versions
 	isInstalled                  // who is installed and not to be removed
@@ -23,7 +23,8 @@ const (
 type cause struct {
 	kind       causeKind
 	who, other int
-	dep        desc.Dep
+	dep        desc.Dep // of a conflict
+	deps       []desc.Dep
 	options    []int
 }
 
@@ -61,10 +62,18 @@ func (f *searcher) sentence(c cause) string {
 	case isInstalled:
 		return f.presence(f.vars[c.who].pkg)
 	}
-	if len(c.options) == 0 {
-		return fmt.Sprintf("%s needs %s, %s", who, c.dep, f.lack(c.dep))
+	words := make([]string, len(c.deps))
+	for i, d := range c.deps {
+		words[i] = d.String()
 	}
-	return fmt.Sprintf("%s needs %s, which only %s can give", who, c.dep, f.listed(c.options))
+	needs := strings.Join(words, " and ")
+	switch {
+	case len(c.options) > 0:
+		return fmt.Sprintf("%s needs %s, which only %s can give", who, needs, f.listed(c.options))
+	case len(c.deps) > 1:
+		return fmt.Sprintf("%s needs %s in one package, and there is none", who, needs)
+	}
+	return fmt.Sprintf("%s needs %s, %s", who, needs, f.lack(c.deps[0]))
 }
 
 // named is a package as a sentence names it.

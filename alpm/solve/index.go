@@ -80,6 +80,22 @@ func (ix *index) satisfierExcept(d desc.Dep, skip func(name string) bool) *desc.
 	return literal
 }
 
+// satisfierOfAll is one package that meets several dependencies on one name.
+func (ix *index) satisfierOfAll(list []desc.Dep, skip func(name string) bool) *desc.Package {
+	return ix.satisfierExcept(list[0], func(name string) bool {
+		return skip != nil && skip(name) || !satisfiesAll(ix.byName[name], list)
+	})
+}
+
+func satisfiesAll(p *desc.Package, list []desc.Dep) bool {
+	for _, d := range list {
+		if !p.Satisfies(d) {
+			return false
+		}
+	}
+	return true
+}
+
 func (ix *index) satisfier(d desc.Dep) *desc.Package { return ix.satisfierExcept(d, nil) }
 
 // satisfiers returns every package that meets d, in the order of the list.

@@ -298,6 +298,11 @@ func (s *state) unmet() []Missing {
 				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: d})
 			}
 		}
+		for _, r := range s.ranges(n.pkg) {
+			if newOnes.satisfierOfAll(r, nil) == nil && s.local.satisfierOfAll(r, changed) == nil {
+				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: r[len(r)-1], Range: r})
+			}
+		}
 	}
 	for _, lp := range s.u.Installed {
 		if changed(lp.Name) {

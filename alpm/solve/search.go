@@ -201,20 +201,24 @@ func (f *searcher) expand(l sat.Lit) {
 				f.need(l.Var(), d)
 			}
 		}
+		for _, r := range f.ranges(c.pkg) {
+			f.need(l.Var(), r...)
+		}
 	case !kept && c.kept:
 		f.stays(l.Var())
 		f.guardUsers(c.pkg)
 	}
 }
 
-// need states that v needs one of what meets d, in the order of preference.
-func (f *searcher) need(v int, d desc.Dep) {
-	options := f.options(d)
+// need states that v needs one of what meets all of some dependencies on one
+// name, in the order of preference.
+func (f *searcher) need(v int, d ...desc.Dep) {
+	options := slices.DeleteFunc(f.options(d[0]), func(o int) bool { return !satisfiesAll(f.vars[o].pkg, d) })
 	lits := make([]sat.Lit, len(options))
 	for i, o := range options {
 		lits[i] = sat.Pos(o)
 	}
-	f.sat.Choose(f.cause(cause{kind: isNeed, who: v, dep: d, options: options}), sat.Neg(v), lits...)
+	f.sat.Choose(f.cause(cause{kind: isNeed, who: v, deps: d, options: options}), sat.Neg(v), lits...)
 }
 
 // stays states that an installed package is there, as it is or upgraded.

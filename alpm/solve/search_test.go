@@ -79,6 +79,21 @@ func TestSearch(t *testing.T) {
 				}
 				return q.Default
 			}}, want: "+core/c-1:dep +core/e-1:dep +core/a-1"},
+		{name: "a range is one package's, as in pacman's deprange001", world: `
+			core:
+			a 1 depends=dep>=3,dep<=4
+			local:
+			b 1 provides=dep=2
+			c 1 provides=dep=5`,
+			req: Request{Targets: []string{"a"}}, err: "a 1 needs dep>=3 and dep<=4 in one package, and there is none"},
+		{name: "a range that another provider meets", world: `
+			core:
+			a 1 depends=dep>=3,dep<=4
+			d 1 provides=dep=3
+			local:
+			b 1 provides=dep=2
+			c 1 provides=dep=5`,
+			req: Request{Targets: []string{"a"}}, want: "+core/d-1:dep +core/a-1"},
 		{name: "nothing that is installed goes by itself", world: `
 			core:
 			a 1 conflicts=b
@@ -253,6 +268,9 @@ func (s small) sound(after map[string]*desc.Package) error {
 				return fmt.Errorf("%s lacks %s", p.Name, text)
 			}
 		}
+		if !old && !rangesMet(p, after) {
+			return fmt.Errorf("a range of %s is met by no one package", p.Name)
+		}
 		for _, text := range p.Conflicts {
 			for _, q := range after {
 				if q.Name != p.Name && q.Satisfies(desc.ParseDep(text)) && (!old || before[q.Name] != q) {
@@ -262,6 +280,25 @@ func (s small) sound(after map[string]*desc.Package) error {
 		}
 	}
 	return nil
+}
+
+// rangesMet tells whether dependencies of p on one name are met by one package.
+func rangesMet(p *desc.Package, in map[string]*desc.Package) bool {
+	byName := map[string][]desc.Dep{}
+	for _, text := range p.Depends {
+		d := desc.ParseDep(text)
+		byName[d.Name] = append(byName[d.Name], d)
+	}
+	for _, list := range byName {
+		met := false
+		for _, q := range in {
+			met = met || satisfiesAll(q, list)
+		}
+		if !met {
+			return false
+		}
+	}
+	return true
 }
 
 // possible tries every state in which the target is there as the walk takes it.

@@ -6,7 +6,9 @@
 //
 // The semantics are pacman's: greedy, first literal names over the
 // repositories in their order, then providers, where an installed one wins.
-// A versioned dependency is never met by a provide without a version.
+// A versioned dependency is never met by a provide without a version. Other
+// than with pacman, two dependencies of one package on one name ("lib>=3",
+// "lib<4") must be met by one package.
 // Replacements are followed at a system upgrade only; a conflict between two
 // targets drops the one that the other provides; a conflict with an installed
 // package is an error unless Request.Answer allows the removal.
@@ -295,6 +297,34 @@ func (s *state) wanted(p *desc.Package) []desc.Dep {
 		deps = append(deps, s.plain(desc.ParseDep(text)))
 	}
 	return deps
+}
+
+// ranges are the dependencies of p that speak of one name more than once, as
+// in "lib>=3" and "lib<4": they mean one package, which meets all of them.
+func (s *state) ranges(p *desc.Package) [][]desc.Dep {
+	if s.r.NoVersions {
+		return nil
+	}
+	byName := map[string][]desc.Dep{}
+	var names []string
+	for _, d := range s.wanted(p) {
+		if len(byName[d.Name]) == 1 {
+			names = append(names, d.Name)
+		}
+		byName[d.Name] = append(byName[d.Name], d)
+	}
+	var out [][]desc.Dep
+	for _, name := range names {
+		list := byName[name]
+		met := satisfiesAll(p, list)
+		for _, a := range s.assume {
+			met = met || satisfiesAll(a, list)
+		}
+		if !met {
+			out = append(out, list)
+		}
+	}
+	return out
 }
 
 // plain strips the version where the request ignores versions.
