@@ -131,7 +131,12 @@ func (c *fileCheck) resolved(a *archive, old *desc.Package, f string, info fs.Fi
 		}
 	}
 	if info.IsDir() {
-		return c.goesWhole(old, path)
+		if whole, err := c.goesWhole(old, path); whole || err != nil {
+			return whole, err
+		}
+		if !c.noExtract.match(path) { // else nothing is to take its place
+			return false, nil
+		}
 	}
 	if old != nil {
 		real, err := c.tree.realPath(path)

@@ -105,9 +105,7 @@ func (r *runner) unpack(ctx context.Context, a *archive, decide extract.Policy) 
 func extractWarnings(name string, res extract.Result) []Event {
 	var out []Event
 	for _, d := range res.DirModes {
-		have, want := fmt.Sprintf("%o", d.Have), fmt.Sprintf("%o", d.Want)
-		out = append(out, Event{Kind: EventWarning, Name: name, Path: d.Path, About: AboutDirMode, Args: []string{have, want},
-			Text: fmt.Sprintf("the directory keeps its mode %s; the package has %s", have, want)})
+		out = append(out, dirModeWarning(name, d.Path, d.Have, d.Want))
 	}
 	for _, d := range res.DirOwners {
 		out = append(out, Event{Kind: EventWarning, Name: name, Path: d.Path, About: AboutDirOwner,
@@ -122,6 +120,12 @@ func extractWarnings(name string, res extract.Result) []Event {
 		out = append(out, Event{Kind: EventWarning, Name: name, Text: w})
 	}
 	return out
+}
+
+func dirModeWarning(pkg, path string, has, wants uint32) Event {
+	have, want := fmt.Sprintf("%o", has), fmt.Sprintf("%o", wants)
+	return Event{Kind: EventWarning, Name: pkg, Path: path, About: AboutDirMode, Args: []string{have, want},
+		Text: fmt.Sprintf("the directory keeps its mode %s; the package has %s", have, want)}
 }
 
 // record writes the entry in the local database, which makes the package

@@ -39,7 +39,7 @@ func (o *operator) all(pkg string, ops []operation) error {
 }
 
 func (o *operator) one(pkg string, op *operation) error {
-	done, err := o.carryOut(op)
+	done, err := o.carryOut(pkg, op)
 	switch {
 	case err == nil:
 		if done && op.tell != nil {
@@ -53,7 +53,7 @@ func (o *operator) one(pkg string, op *operation) error {
 	return o.leave(pkg, op, err)
 }
 
-func (o *operator) carryOut(op *operation) (done bool, err error) {
+func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 	switch op.Do {
 	case opMove:
 		return o.move(op)
@@ -67,7 +67,7 @@ func (o *operator) carryOut(op *operation) (done bool, err error) {
 	case opRename:
 		return o.rename(op)
 	case opMkdir:
-		err = o.mkdir(op)
+		err = o.mkdir(pkg, op)
 	case opRmdir:
 		return o.rmdir(op)
 	default:
@@ -116,7 +116,7 @@ func (o *operator) rename(op *operation) (done bool, err error) {
 	return true, nil
 }
 
-func (o *operator) mkdir(op *operation) error {
+func (o *operator) mkdir(pkg string, op *operation) error {
 	info, err := o.tree.lstat(op.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -124,6 +124,9 @@ func (o *operator) mkdir(op *operation) error {
 		return err
 	case info.IsDir():
 		if !o.fresh[op.Path] {
+			if have, ok := modeBits(info); ok && have != op.Dir.Mode {
+				o.tell(dirModeWarning(pkg, op.Path, have, op.Dir.Mode))
+			}
 			return nil
 		}
 		delete(o.fresh, op.Path)
@@ -144,6 +147,15 @@ func (o *operator) mkdir(op *operation) error {
 	}
 	o.times = append(o.times, madeDir{op.Path, op.Dir.Time})
 	return o.tree.mkdir(op.Path, *op.Dir)
+}
+
+// modeBits is a mode as packages have it.
+func modeBits(info fs.FileInfo) (mode uint32, ok bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Mode & 0o7777, true
 }
 
 func (o *operator) rmdir(op *operation) (done bool, err error) {

@@ -201,6 +201,9 @@ func (r *runner) removeFile(p *desc.Package, a *archive, f string) error {
 	if err != nil {
 		return fmt.Errorf("look at /%s: %w", path, err)
 	}
+	if info.IsDir() && a != nil && a.has(f) {
+		return nil // a person's, in the place of a file that NoExtract keeps out
+	}
 	if info.IsDir() {
 		return r.removeDir(p, a, path)
 	}

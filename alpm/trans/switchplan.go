@@ -61,6 +61,8 @@ func (w *switching) goes(p, new *desc.Package, f string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("look at /%s: %w", path, err)
+	case info.IsDir() && new != nil && listHas(new.Files, f):
+		return nil // a person's, in the place of a file that NoExtract keeps out
 	case info.IsDir():
 		return w.dirGoes(p, new, path)
 	}

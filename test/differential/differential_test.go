@@ -54,10 +54,34 @@ func newJudge(t testing.TB) *judge {
 // TestStories tells the stories in testdata: each is a difference that there
 // was, or something that is not to be lost.
 func TestStories(t *testing.T) {
+	eachStory(t, "testdata", func(t *testing.T, v verdict) {
+		if v.kind != "" || v.excepted != "" {
+			t.Errorf("another %s %s: %s", v.kind, v.excepted, v.text)
+		}
+	})
+}
+
+// TestExceptions tells one story for each exception, which has its name.
+func TestExceptions(t *testing.T) {
+	told := map[string]bool{}
+	eachStory(t, "testdata/exceptions", func(t *testing.T, v verdict) {
+		if told[v.excepted] = true; v.excepted != filepath.Base(t.Name()) {
+			t.Errorf("the exception %q showed, %s: %s", v.excepted, v.kind, v.text)
+		}
+	})
+	for _, e := range exceptions() {
+		if !told[e.name] {
+			t.Errorf("no story shows the exception %s (%s)", e.name, e.why)
+		}
+	}
+}
+
+func eachStory(t *testing.T, dir string, check func(*testing.T, verdict)) {
+	t.Helper()
 	j := newJudge(t)
-	files, err := filepath.Glob("testdata/*.story")
+	files, err := filepath.Glob(filepath.Join(dir, "*.story"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
+		t.Fatalf("no stories in %s: %v", dir, err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".story"), func(t *testing.T) {
@@ -73,9 +97,7 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.kind != "" {
-				t.Errorf("another %s: %s", v.kind, v.text)
-			}
+			check(t, v)
 		})
 	}
 }

@@ -15,8 +15,6 @@ import "strings"
 //   - A link among the backup files: libalpm hashes whatever the link leads to
 //     at that moment, or writes "(null)"; ours writes "(null)" and compares
 //     where links lead.
-//   - A hard link to a backup file that is kept: libalpm links to what the
-//     person made of it, ours to the package's, beside it as .pacnew.
 //   - A package that replaces or conflicts with itself.
 type exception struct {
 	name, why string
@@ -52,6 +50,12 @@ func exceptions() []exception {
 			name:  "directory-for-file-told",
 			why:   "the same, where there are other conflicts too: ours tells of it with them",
 			shows: func(r *reached) bool { return r.toldMore() },
+		},
+		{
+			name: "hard-link-to-what-is-kept",
+			why: "of a file with two names one is kept, by NoUpgrade or as a backup file: libalpm links the other name to what the person made of it, " +
+				"ours to the package's file, which is beside it as .pacnew",
+			shows: func(r *reached) bool { return r.otherLinks() },
 		},
 		{
 			name: "moved-and-missing",
@@ -103,6 +107,21 @@ func (r *reached) owned(name string) bool {
 		}
 	}
 	return false
+}
+
+// otherLinks tells whether the trees differ in nothing but files with several
+// names, one of which is a .pacnew.
+func (r *reached) otherLinks() bool {
+	pacnew := false
+	for name := range r.trees[1] {
+		if a, b := r.trees[0][name], r.trees[1][name]; a != b {
+			if !strings.Contains(a+b, " = ") {
+				return false
+			}
+			pacnew = pacnew || strings.HasSuffix(name, ".pacnew")
+		}
+	}
+	return pacnew && r.outcomes[0] == r.outcomes[1] && len(r.trees[0]) == len(r.trees[1])
 }
 
 // reasonKept tells whether the trees differ in nothing but the reason of
