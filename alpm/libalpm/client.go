@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/rastos/rastos/alpm/libalpm/wire"
@@ -68,6 +69,8 @@ type Client struct {
 	gone   chan struct{} // closed: nobody takes from in any more
 	lastID uint64
 	broken error
+	waited sync.Once
+	last   error         // how the helper ended
 	limit  time.Duration // for the end of an interrupted call
 }
 
@@ -151,17 +154,19 @@ func (c *Client) broke(err error) error {
 
 // wait waits for the helper's end, and brings it about if it does not come.
 func (c *Client) wait() error {
-	ended := make(chan error, 1)
-	go func() { ended <- c.pipe.Wait() }()
-	timer := time.NewTimer(endTime)
-	defer timer.Stop()
-	select {
-	case err := <-ended:
-		return err
-	case <-timer.C:
-		c.pipe.Kill()
-		return <-ended
-	}
+	c.waited.Do(func() {
+		ended := make(chan error, 1)
+		go func() { ended <- c.pipe.Wait() }()
+		timer := time.NewTimer(endTime)
+		defer timer.Stop()
+		select {
+		case c.last = <-ended:
+		case <-timer.C:
+			c.pipe.Kill()
+			c.last = <-ended
+		}
+	})
+	return c.last
 }
 
 func (c *Client) send(t wire.Type, id uint64, body any) error {

@@ -196,6 +196,13 @@ func verifyErrorOf(e *wire.Error) error {
 		return fail(fmt.Errorf("%w: %w", trans.ErrChecksum, &Error{e}))
 	case "PKG_MISSING_SIG", "SIG_MISSING":
 		return fail(&keyring.Error{Reason: keyring.Missing, Err: &Error{e}})
+	case "RETRIEVE", "LIBCURL", "EXTERNAL_DOWNLOAD":
+		name, only := onlySignature(e)
+		if !only {
+			return nil
+		}
+		object = name
+		return fail(&keyring.Error{Reason: keyring.Missing, Err: &Error{e}})
 	case "PKG_INVALID_SIG", "SIG_INVALID":
 		return fail(&keyring.Error{Reason: signatureReason(e), Err: &Error{e}})
 	case "PKG_INVALID", "PKG_OPEN":
@@ -205,6 +212,22 @@ func verifyErrorOf(e *wire.Error) error {
 		return fail(&Error{e})
 	}
 	return nil
+}
+
+// onlySignature tells whether nothing but a signature could not be downloaded,
+// and of what.
+func onlySignature(e *wire.Error) (name string, only bool) {
+	for _, line := range e.Log {
+		_, rest, ok := strings.Cut(line, "failed retrieving file '")
+		if !ok {
+			continue
+		}
+		file, _, _ := strings.Cut(rest, "'")
+		if name, ok = strings.CutSuffix(file, ".sig"); !ok {
+			return "", false
+		}
+	}
+	return name, name != ""
 }
 
 // signatureReason reads the log, since the library has one code for all that

@@ -128,7 +128,7 @@ func (s *session) config(opt trans.Options, assume []string) (cfg wire.Config, e
 		Root: root, CheckSpace: env.Space != nil && !opt.DBOnly, HookDirs: []string{},
 		SigLevel: level(env.FileSigLevel), FileSigLevel: level(env.FileSigLevel), RemoteSigLevel: level(env.RemoteSigLevel),
 		IgnorePkg: env.IgnorePkg, IgnoreGroup: env.IgnoreGroup, NoUpgrade: env.NoUpgrade, NoExtract: env.NoExtract,
-		Overwrite: opt.Overwrite, Assume: assume, Mounts: env.Chroot != nil && root != "/",
+		Overwrite: opt.Overwrite, Assume: assume, Mounts: s.changes && env.Chroot != nil && root != "/",
 	}
 	if env.Arch != "" {
 		cfg.Arch = append([]string{env.Arch}, env.Archs...)
@@ -237,9 +237,12 @@ func (s *session) gnupg() (string, error) {
 	}
 	home := filepath.Join(s.dir, "gnupg")
 	err := os.Mkdir(home, 0o700)
-	files := map[string][]byte{"gpg.conf": []byte("trust-model always\nno-autostart\n"), "trustdb.gpg": nil, "pubring.gpg": nil}
-	if s.env.Keyring != nil {
-		files["pubring.gpg"] = s.env.Keyring.Export()
+	files := map[string][]byte{"gpg.conf": []byte("no-autostart\n"), "trustdb.gpg": nil, "pubring.gpg": nil}
+	if ring := s.env.Keyring; ring != nil {
+		files["pubring.gpg"] = ring.Export()
+		for _, k := range ring.Keys() {
+			files["gpg.conf"] = fmt.Appendf(files["gpg.conf"], "trusted-key %s\n", k.Fingerprint)
+		}
 	}
 	for name, data := range files {
 		if err == nil {

@@ -29,10 +29,10 @@ var mountPoints = []struct {
 
 var devNodes = []string{"null", "zero", "full", "random", "urandom", "tty"}
 
-// makeMounts mounts below the root, in the namespace of this thread, and
-// returns the mount points that it had to make. What a container around us
-// refuses is left out: scriptlets then have to do without, as with pacman.
-func (s *session) makeMounts() (made []string) {
+// makeMounts mounts below the root, in the namespace of this thread. What a
+// container around us refuses is left out: scriptlets then have to do without,
+// as with pacman.
+func (s *session) makeMounts() {
 	for _, m := range mountPoints {
 		at := filepath.Join(s.cfg.Root, m.path)
 		if info, err := os.Lstat(at); err == nil && !info.IsDir() {
@@ -40,7 +40,7 @@ func (s *session) makeMounts() (made []string) {
 		}
 		if os.Mkdir(at, m.mode) == nil {
 			_ = os.Chmod(at, m.mode)
-			made = append(made, m.path)
+			s.addMade(at)
 		}
 		if err := mount.Mount(m.fstype, at, m.fstype, m.options); err != nil {
 			s.tellMount(at, err)
@@ -50,7 +50,14 @@ func (s *session) makeMounts() (made []string) {
 			s.makeDevices(at)
 		}
 	}
-	return made
+}
+
+// addMade: an interrupt takes them away from another thread, outside of the
+// namespace, where nothing is mounted on them.
+func (s *session) addMade(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made = append(s.made, path)
 }
 
 func (s *session) makeDevices(dev string) {
@@ -71,11 +78,11 @@ func (s *session) makeDevices(dev string) {
 
 // clearMountPoints takes away those that were made, but for what a package now
 // owns.
-func (s *session) clearMountPoints(made []string) {
+func (s *session) clearMountPoints() {
 	for _, m := range mountPoints {
 		at := filepath.Join(s.cfg.Root, m.path)
 		_ = mount.Detach(at)
-		if slices.Contains(made, m.path) && !s.owned[m.path] {
+		if slices.Contains(s.made, at) && !s.owned[m.path] {
 			_ = os.Remove(at)
 		}
 	}

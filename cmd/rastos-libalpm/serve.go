@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/cgo"
 	"sync"
 
@@ -48,6 +49,7 @@ type session struct {
 	causes  map[string]wire.Removal
 	done    bool // the transaction was carried through
 
+	made  []string        // mount points that were not there
 	owned map[string]bool // mount points that packages own, at the end
 }
 
@@ -90,7 +92,8 @@ func serve(in io.Reader, out io.Writer, exit func(int)) error {
 			}
 		}
 		if s.cfg.Mounts {
-			defer s.clearMountPoints(s.makeMounts())
+			defer s.clearMountPoints()
+			s.makeMounts()
 		}
 		return work()
 	})
@@ -176,6 +179,9 @@ func (s *session) interrupt() {
 	case s.changing:
 		C.alpm_trans_interrupt(s.handle)
 	default:
+		for _, path := range s.made {
+			_ = os.Remove(path)
+		}
 		_ = s.out.Send(wire.TypeError, s.at, &wire.Error{Op: "interrupted", Code: wire.CodeInterrupted, Message: "nothing was changed"})
 		s.exit(0)
 	}

@@ -50,6 +50,7 @@ func machine() *flow.Machine {
 		Hold:       hold,
 		Executable: func() (string, error) { return self, selfErr },
 		Space:      space{},
+		Libalpm:    libalpmEngine(self),
 		Version:    version,
 		Processor:  linux.Processor(),
 		Transfer:   transfer,
