@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -205,6 +206,11 @@ func FuzzLoad(f *testing.F) {
 	} {
 		f.Add(seed, "[y]\nServer = http://y\n")
 	}
+	shipped, err := os.ReadFile("testdata/pacman.conf")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(shipped), "## a list of mirrors\nServer = https://mirror.example.org/$repo/os/$arch\n#Server = http://x\n")
 	f.Fuzz(func(t *testing.T, main, other string) {
 		cfg, err := conf.Load(memory{"main": main, "other": other}, "main")
 		var typed *conf.Error

@@ -5,6 +5,8 @@ package extract_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,6 +113,20 @@ func TestAnyPackageStaysInside(t *testing.T) {
 
 func FuzzPackage(f *testing.F) {
 	f.Add(archive(f, dirEntry("a/"), file("a/f", "x"), symlink("a/l", "../.."), hardlink("h", "a/f"), file(".PKGINFO", "x")))
+	made, err := os.Open("../pkgfile/testdata/makepkg.pkg.tar.gz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer made.Close()
+	plain, err := gzip.NewReader(made)
+	if err != nil {
+		f.Fatal(err)
+	}
+	real, err := io.ReadAll(plain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(real)
 	f.Add(archive(f, file("../outside/sentinel", "x")))
 	f.Add(archive(f, symlink("c", "/"), file("c/f", "x")))
 	f.Add(archive(f, entry{name: "x", typ: tar.TypeReg, body: "y", pax: map[string]string{"SCHILY.xattr.user.a": "b"}}))

@@ -219,6 +219,11 @@ func TestWhatIsGivenTwiceIsWarnedOf(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
+	modules, err := os.ReadFile("testdata/modules.hook")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(modules)
 	f.Add([]byte(full))
 	f.Add([]byte("[Trigger]\nOperation=Install\n[Action]\nExec=\"\\"))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -235,11 +235,23 @@ func TestParseSigLevel(t *testing.T) {
 	}
 }
 
+// fromGPG is a file that gpg wrote: two keys, one of which has signed the
+// other, and signatures of both.
+func fromGPG(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func FuzzKeybox(f *testing.F) {
 	box := make([]byte, 32)
 	copy(box[8:], "KBXf")
 	box[3], box[4], box[7] = 32, 1, 2
 	f.Add(box)
+	f.Add(fromGPG(f, "pubring.kbx"))
 	f.Add(append(box, 0, 0, 0, 20, 2, 1, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4, 1, 2, 3, 4))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		blocks, _, err := decodeKeybox(data)
@@ -257,6 +269,7 @@ func FuzzTrustDB(f *testing.F) {
 	copy(record, "\x01gpg\x03\x03\x01\x05")
 	record[40], record[62] = recordOwnertrust, ownerUltimate
 	f.Add(record)
+	f.Add(fromGPG(f, "trustdb.gpg"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if db, err := decodeTrustDB(data); err == nil && (db.marginals < 1 || db.completes < 1) {
 			t.Error("a key would be trusted by nobody's word")
@@ -269,9 +282,15 @@ func FuzzSignature(f *testing.F) {
 	good := signed(f, s, data)
 	f.Add(good)
 	f.Add(append(bytes.Clone(good), good...))
-	ring, err := FromKeys(bytes.NewReader(publicOf(f, s)))
+	f.Add(fromGPG(f, "one.sig"))
+	f.Add(fromGPG(f, "two.sig"))
+	key, err := dearmor(publicOf(f, s))
 	if err != nil {
 		f.Fatal(err)
+	}
+	ring, err := FromKeys(bytes.NewReader(append(key, fromGPG(f, "keys.gpg")...)))
+	if err != nil || len(ring.Keys()) != 3 {
+		f.Fatalf("%d keys, %v", len(ring.Keys()), err)
 	}
 	f.Fuzz(func(t *testing.T, sig []byte) {
 		if _, err := ring.Verify(strings.NewReader("never signed"), sig, Level{}); err == nil && len(sig) > 0 {
@@ -286,6 +305,8 @@ func FuzzPublicKey(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(body)
+	f.Add(fromGPG(f, "keys.gpg"))
+	f.Add(fromGPG(f, "one.asc"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if ring, err := FromKeys(bytes.NewReader(data)); err == nil {
 			ring.Keys()

@@ -185,11 +185,13 @@ func TestRefused(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	data, err := os.ReadFile(filepath.Join("testdata", "bsdtar.mtree"))
-	if err != nil {
-		f.Fatal(err)
+	for _, name := range []string{"bsdtar.mtree", "makepkg.mtree"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
 	}
-	f.Add(data)
 	var buf bytes.Buffer
 	if err := mtree.Encode(&buf, sample()); err != nil {
 		f.Fatal(err)

@@ -256,11 +256,36 @@ func FuzzReader(f *testing.F) {
 		must(f, w.Close())
 		f.Add(buf.Bytes())
 	}
+	made, err := filepath.Glob("testdata/makepkg.pkg.tar.*")
+	if err != nil || len(made) == 0 {
+		f.Fatalf("%d packages by makepkg, %v", len(made), err)
+	}
+	for _, name := range made {
+		data, err := os.ReadFile(name)
+		must(f, err)
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := pkgfile.ReadInfo(bytes.NewReader(data), pkgfile.Limits{MaxSize: 16 << 20})
+		limits := pkgfile.Limits{MaxSize: 16 << 20}
+		p, err := pkgfile.ReadInfo(bytes.NewReader(data), limits)
 		if err == nil && desc.CheckName(p.Name) != nil {
 			t.Fatalf("name %q", p.Name)
 		}
+		r, err := pkgfile.NewReader(bytes.NewReader(data), limits)
+		if err != nil {
+			return
+		}
+		total := int64(0)
+		for err == nil {
+			if _, err = r.Next(); err == nil {
+				n, _ := io.Copy(io.Discard, r)
+				total += n
+			}
+		}
+		if total > limits.MaxSize {
+			t.Fatalf("%d bytes of content", total)
+		}
+		must(t, r.Close())
 	})
 }
 

@@ -290,9 +290,11 @@ func TestNameOf(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(plainCore(f)[:6144])
-	data, err := os.ReadFile(core)
-	must(f, err)
-	f.Add(data)
+	for _, name := range []string{core, "testdata/signed.db.tar.zst", "testdata/signed.files.tar.zst"} { // all by repo-add
+		data, err := os.ReadFile(name)
+		must(f, err)
+		f.Add(data)
+	}
 	f.Add(archive(f, file{"a-1-1/desc", record("a", "1-1", "")}, file{"a-1-1/files", "%FILES%\nusr/\n"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		db, err := syncdb.ParseLimited(bytes.NewReader(data), "x", syncdb.Limits{MaxSize: 16 << 20})
