@@ -150,7 +150,7 @@ func (c *fileCheck) resolved(a *archive, old *desc.Package, f string, info fs.Fi
 			return err == nil, err
 		}
 	}
-	if !c.overwrite.match(f) {
+	if info.IsDir() || !c.overwrite.match(f) {
 		return false, nil
 	}
 	c.forced[path] = f != path
