@@ -134,14 +134,16 @@ func (s *state) noteOptional() error {
 	if len(s.r.Remove) == 0 || s.r.NoDeps {
 		return nil
 	}
+	gone := newIndex(nil)
+	for _, rm := range s.remove {
+		gone.add(rm.Package)
+	}
 	for _, p := range s.u.Installed {
 		if s.remName[p.Name] != nil {
 			continue
 		}
 		for _, text := range p.OptDepends {
-			d := desc.ParseDep(text)
-			q := s.local.satisfier(d)
-			if q != nil && s.remName[q.Name] != nil {
+			if q := gone.satisfier(desc.ParseDep(text)); q != nil {
 				s.note(Note{Kind: NoteOptional, Package: q.Name, Other: p.Name, Dep: text}, "%s optionally needs %s", p.Name, q.Name)
 			}
 		}

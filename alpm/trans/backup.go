@@ -135,6 +135,9 @@ func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (ex
 
 func (j *placing) pacnew(path string) string {
 	e := pacnewEvent(j.a.info.Name, path)
+	if info, err := j.tree.lstat(e.Path); err == nil && info.IsDir() {
+		_ = j.tree.remove(e.Path + "/") // an empty one is no obstacle
+	}
 	j.events = append(j.events, e)
 	return e.Path
 }

@@ -82,7 +82,7 @@ func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 // move: the temporary name is used once, so that its being there tells that
 // the move is still to be made.
 func (o *operator) move(op *operation) (done bool, err error) {
-	err = o.tree.move(op.Path, op.To)
+	err = o.tree.moveOver(op.Path, op.To)
 	if errors.Is(err, fs.ErrNotExist) {
 		if o.tree.identity(op.Path) == "" {
 			return false, nil
@@ -206,7 +206,7 @@ func (o *operator) leave(pkg string, op *operation, cause error) error {
 	text := cause.Error()
 	if op.Do == opMove && !strings.HasSuffix(op.To, ".pacnew") {
 		beside := path.Clean(op.To) + ".pacnew"
-		if err := o.tree.move(op.Path, beside); err == nil {
+		if err := o.tree.moveOver(op.Path, beside); err == nil {
 			text += "; the package's version is beside it"
 			o.tell(Event{Kind: EventPacnew, Name: pkg, Path: beside, Text: "/" + op.To + " could not be replaced"})
 		}
@@ -214,6 +214,7 @@ func (o *operator) leave(pkg string, op *operation, cause error) error {
 	name := op.Path
 	if op.Do == opMove {
 		name = op.To
+		_ = o.tree.remove(op.Path) // it has no place at all
 	}
 	err := fmt.Errorf("%s /%s: %w", op.Do, name, cause)
 	o.stuck = append(o.stuck, err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -28,6 +29,18 @@ func (t *tree) identity(name string) string {
 		return fmt.Sprintf("d%d", st.Ino)
 	}
 	return fmt.Sprintf("%d.%d.%d", st.Ino, st.Size, info.ModTime().UnixNano())
+}
+
+// moveOver is move; an empty directory is no obstacle to a .pacnew.
+func (t *tree) moveOver(from, to string) error {
+	err := t.move(from, to)
+	if err == nil || !strings.HasSuffix(to, pacnewName("")) {
+		return err
+	}
+	if info, e := t.lstat(to); e != nil || !info.IsDir() || t.remove(to+"/") != nil {
+		return err
+	}
+	return t.move(from, to)
 }
 
 // move gives what is at one path another one, over what is there.
