@@ -131,8 +131,9 @@ func (db *DB) Containing(list ...string) []*desc.Package {
 		s, err := db.index.searchable()
 		if err != nil {
 			db.giveUp()
+		} else {
+			db.search = s
 		}
-		db.search = s
 	}
 	if db.search == nil || len(list) == 0 {
 		db.readAll()
