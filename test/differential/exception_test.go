@@ -23,8 +23,8 @@ type exception struct {
 
 // reached is where both programs are after a command.
 type reached struct {
-	outcomes [2]outcome // pacman's, ours
-	trees    [2]map[string]string
+	outcomes [3]outcome // pacman's, ours, and ours without a journal
+	trees    [3]map[string]string
 }
 
 func exceptions() []exception {

@@ -23,7 +23,7 @@ type judge struct {
 
 // verdict is how the programs differed, if they did.
 type verdict struct {
-	kind string // "exit code", "output", "tree"; empty: not at all
+	kind string // "exit code", "output", "tree", "tree without a journal"; empty: not at all
 	text string
 	// done counts the transactions that both carried out.
 	done int
@@ -36,7 +36,7 @@ type telling struct {
 	cache    string
 	options  []string
 	repos    []string
-	roots    [2]*root // pacman's, ours
+	roots    [3]*root // pacman's, ours, and ours without a journal
 	packages map[string]*desc.Package
 	done     int
 }
@@ -56,8 +56,8 @@ func (j *judge) hear(ctx context.Context, s story) (v verdict, err error) {
 	if err := os.Mkdir(t.cache, 0o755); err != nil {
 		return v, err
 	}
-	for i, p := range []program{theirs, ours} {
-		if t.roots[i], err = newRoot(filepath.Join(dir, []string{"peer", "ours"}[i]), j.shell, p); err != nil {
+	for i, p := range []program{theirs, ours, direct} {
+		if t.roots[i], err = newRoot(filepath.Join(dir, []string{"peer", "ours", "bare"}[i]), j.shell, p); err != nil {
 			return v, err
 		}
 	}
@@ -188,7 +188,20 @@ func (r *reached) compare() verdict {
 	case said != "":
 		return verdict{kind: "output", text: said}
 	}
-	return verdict{}
+	return r.compareBare()
+}
+
+// compareBare compares what ours leaves with a journal and without.
+func (r *reached) compareBare() verdict {
+	const log = "var/log/pacman.log"
+	delete(r.trees[1], log)
+	delete(r.trees[2], log)
+	left := difference(r.trees[1], r.trees[2])
+	if left == "" { // what is refused leaves all as it was
+		return verdict{}
+	}
+	return verdict{kind: "tree without a journal", text: fmt.Sprintf("(ours, with a journal and without: %d, %d %s):\n%s",
+		r.outcomes[1].code, r.outcomes[2].code, r.outcomes[2].err, left)}
 }
 
 // lines are those of a text in no order.
