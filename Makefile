@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-repo figures \
+.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-databases bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -98,12 +98,17 @@ fuzz: ## fuzz every decoder for FUZZTIME (10s) each
 		done; \
 	done
 
-bench: bench-packages ## run all benchmarks (root)
+bench: bench-packages bench-databases ## run all benchmarks (root)
 
 SET ?= bench
 
 bench-packages: host-tools bench-repo ## measure installs and repo-add against pacman (root; SET=demo: the small set)
 	CGO_ENABLED=0 $(GO) run -trimpath -ldflags '-s -w' ./bench/packages -set $(SET)
+
+FROM ?=
+
+bench-databases: host-tools build ## measure questions to databases against pacman (root; FROM=DIR: databases that are there)
+	CGO_ENABLED=0 $(GO) run -trimpath ./bench/databases -rastos build/rastos $(if $(FROM),-from $(FROM))
 
 # About 370 packages of Debian's, which take a minute or two to convert.
 bench-repo: host-tools

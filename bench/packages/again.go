@@ -5,13 +5,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/bench/contest"
 	"github.com/rastos/rastos/internal/host/linux"
 )
 
@@ -28,29 +28,19 @@ type again struct {
 const oldVersion = "0a0-1"
 
 func (a again) measure(ctx context.Context, s *session) error {
-	r := result{name: a.figure, peer: s.version}
 	in := installation{figure: a.figure, medium: a.medium}
-	run := func(who string, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error, into *[]usage) func(int) error {
-		return func(i int) error {
-			u, err := s.once(ctx, in, func(ctx context.Context, at *site) (usage, error) {
+	once := func(do func(context.Context, *site) (contest.Usage, error), check func(context.Context, *site) error) func() (contest.Usage, error) {
+		return func() (contest.Usage, error) {
+			return s.once(ctx, in, func(ctx context.Context, at *site) (contest.Usage, error) {
 				if err := a.ready(ctx, s, at); err != nil {
-					return usage{}, err
+					return contest.Usage{}, err
 				}
 				return do(ctx, at)
 			}, check)
-			if err != nil {
-				return err
-			}
-			s.say(a.figure, who, i, u)
-			*into = append(*into, u)
-			return nil
 		}
 	}
-	err := turns(s.opt.runs, run("ours", s.installOurs, s.check, &r.ours), run("pacman", a.pacman, nil, &r.peers))
-	if err != nil {
-		return fmt.Errorf("%s: %w", a.figure, err)
-	}
-	return s.ratio(r)
+	_, _, err := s.board.Versus(a.figure, s.version, once(s.installOurs, s.check), once(a.pacman, nil))
+	return err
 }
 
 // ready installs everything, unmeasured and the same for both sides, and makes
@@ -113,10 +103,10 @@ func alter(dir string) error {
 	})
 }
 
-func (a again) pacman(ctx context.Context, at *site) (usage, error) {
+func (a again) pacman(ctx context.Context, at *site) (contest.Usage, error) {
 	args := append([]string{"-S", "--noprogressbar"}, at.Targets...)
 	if a.upgrade {
 		args = []string{"-Su", "--noprogressbar"}
 	}
-	return measure(ctx, at.pacman(args...)...)
+	return contest.Measure(ctx, at.pacman(args...)...)
 }

@@ -6,10 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/rastos/rastos/bench/contest"
 	"github.com/rastos/rastos/bench/figure"
 )
 
@@ -26,34 +26,15 @@ type installation struct {
 
 // measure lets ours and pacman do it in turn.
 func (in installation) measure(ctx context.Context, s *session) error {
-	r := result{name: in.figure, peer: s.version}
-	ours := func(i int) error {
-		u, err := s.once(ctx, in, s.installOurs, s.check)
-		if err != nil {
-			return err
-		}
-		s.say(in.figure, "ours", i, u)
-		r.ours = append(r.ours, u)
-		return nil
-	}
-	peers := func(i int) error {
-		u, err := s.once(ctx, in, s.installPacman, nil)
-		if err != nil {
-			return err
-		}
-		s.say(in.figure, "pacman", i, u)
-		r.peers = append(r.peers, u)
-		return nil
-	}
-	if err := turns(s.opt.runs, ours, peers); err != nil {
-		return fmt.Errorf("%s: %w", in.figure, err)
-	}
-	if err := s.ratio(r); err != nil || in.figure != "install-tmpfs" {
+	ours := func() (contest.Usage, error) { return s.once(ctx, in, s.installOurs, s.check) }
+	peers := func() (contest.Usage, error) { return s.once(ctx, in, s.installPacman, nil) }
+	mine, theirs, err := s.board.Versus(in.figure, s.version, ours, peers)
+	if err != nil || in.figure != "install-tmpfs" {
 		return err
 	}
-	mine := round(median(r.ours, usage.megabytes))
-	return s.write(figure.Figure{Name: "install-memory", Value: mine, Unit: "MB", Ours: mine, Peer: s.version,
-		PeerValue: round(median(r.peers, usage.megabytes)), Runs: len(r.ours)})
+	memory := contest.Round(contest.Median(mine, contest.Usage.Megabytes))
+	return s.board.Write(figure.Figure{Name: "install-memory", Value: memory, Unit: "MB", Ours: memory, Peer: s.version,
+		PeerValue: contest.Round(contest.Median(theirs, contest.Usage.Megabytes)), Runs: len(mine)})
 }
 
 // site is one installation: where it happens and how.
@@ -69,7 +50,7 @@ type site struct {
 }
 
 // once makes a fresh place and a fresh cache, installs, flushes and checks.
-func (s *session) once(ctx context.Context, in installation, do func(context.Context, *site) (usage, error), check func(context.Context, *site) error) (u usage, err error) {
+func (s *session) once(ctx context.Context, in installation, do func(context.Context, *site) (contest.Usage, error), check func(context.Context, *site) error) (u contest.Usage, err error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return u, err
@@ -98,29 +79,29 @@ func (s *session) once(ctx context.Context, in installation, do func(context.Con
 	if u, err = do(ctx, at); err != nil {
 		return u, err
 	}
-	if u.sync, err = p.sync(); err != nil || check == nil {
+	if u.Sync, err = p.sync(); err != nil || check == nil {
 		return u, err
 	}
 	return u, check(ctx, at)
 }
 
-func (s *session) installPacman(ctx context.Context, at *site) (usage, error) {
-	return measure(ctx, at.pacman(append([]string{"-Sy", "--noprogressbar"}, at.Targets...)...)...)
+func (s *session) installPacman(ctx context.Context, at *site) (contest.Usage, error) {
+	return contest.Measure(ctx, at.pacman(append([]string{"-Sy", "--noprogressbar"}, at.Targets...)...)...)
 }
 
 // installOurs starts this program again as the installer.
-func (s *session) installOurs(ctx context.Context, at *site) (usage, error) {
+func (s *session) installOurs(ctx context.Context, at *site) (contest.Usage, error) {
 	data, err := json.Marshal(at)
 	if err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
 	order := filepath.Join(filepath.Dir(at.Conf), "order.json")
 	if err := os.WriteFile(order, data, 0o600); err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
-	return measure(ctx, self, installCommand, order)
+	return contest.Measure(ctx, self, installCommand, order)
 }

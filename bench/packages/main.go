@@ -149,7 +149,7 @@ func bench(ctx context.Context, o *options) error {
 			return err
 		}
 	}
-	s.print(os.Stdout)
+	s.board.Print()
 	return nil
 }
 

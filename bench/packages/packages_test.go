@@ -17,23 +17,6 @@ import (
 	"github.com/rastos/rastos/alpm/repo"
 )
 
-func TestTurns(t *testing.T) {
-	var order []string
-	note := func(who string) func(int) error {
-		return func(int) error { order = append(order, who); return nil }
-	}
-	if err := turns(3, note("ours"), note("peer")); err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(order, " "); got != "peer ours ours peer peer ours" {
-		t.Errorf("turns: %s", got)
-	}
-	err := turns(2, func(int) error { return os.ErrInvalid }, note("peer"))
-	if err == nil {
-		t.Error("a failed run was passed over")
-	}
-}
-
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"-set", "demo"})
 	if err != nil {
@@ -47,20 +30,6 @@ func TestParse(t *testing.T) {
 	}
 	if known("install-nowhere") || !known("install-memory") {
 		t.Error("-only takes the wrong names")
-	}
-}
-
-func TestMeasure(t *testing.T) {
-	u, err := measure(context.Background(), "sh", "-c", "sleep 0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if u.wall < 100*time.Millisecond || u.cpu > u.wall || u.memory <= 0 {
-		t.Errorf("measured %+v", u)
-	}
-	_, err = measure(context.Background(), "sh", "-c", "echo the reason >&2; exit 3")
-	if err == nil || !strings.Contains(err.Error(), "the reason") {
-		t.Errorf("a program that fails: %v", err)
 	}
 }
 

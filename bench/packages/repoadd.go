@@ -12,6 +12,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/repo"
 	"github.com/rastos/rastos/alpm/syncdb"
+	"github.com/rastos/rastos/bench/contest"
 )
 
 // addCommand makes this program the maker of a database that is measured.
@@ -23,38 +24,21 @@ func repoAdd(ctx context.Context, s *session) error {
 	if err != nil || len(archives) == 0 {
 		return errors.Join(err, fmt.Errorf("no archives in %s", s.repo))
 	}
-	r := result{name: "repo-add", peer: "repo-add of " + s.version}
-	ours := func(i int) error {
-		u, err := s.makeDatabase(ctx, archives, s.addOurs)
-		if err != nil {
-			return err
-		}
-		s.say(r.name, "ours", i, u)
-		r.ours = append(r.ours, u)
-		return nil
-	}
-	peers := func(i int) error {
-		u, err := s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (usage, error) {
-			return measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
+	ours := func() (contest.Usage, error) { return s.makeDatabase(ctx, archives, s.addOurs) }
+	peers := func() (contest.Usage, error) {
+		return s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (contest.Usage, error) {
+			return contest.Measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
 		})
-		if err != nil {
-			return err
-		}
-		s.say(r.name, "repo-add", i, u)
-		r.peers = append(r.peers, u)
-		return nil
 	}
-	if err := turns(s.opt.runs, ours, peers); err != nil {
-		return fmt.Errorf("repo-add: %w", err)
-	}
-	return s.ratio(r)
+	_, _, err = s.board.Versus("repo-add", "repo-add of "+s.version, ours, peers)
+	return err
 }
 
 // makeDatabase has a database made in a fresh folder and counts its packages.
-func (s *session) makeDatabase(ctx context.Context, archives []string, do func(context.Context, string, []string) (usage, error)) (usage, error) {
+func (s *session) makeDatabase(ctx context.Context, archives []string, do func(context.Context, string, []string) (contest.Usage, error)) (contest.Usage, error) {
 	dir, err := os.MkdirTemp(s.dir, "db-")
 	if err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "made.db.tar.gz")
@@ -79,20 +63,20 @@ type addOrder struct {
 	Profile  string
 }
 
-func (s *session) addOurs(ctx context.Context, db string, archives []string) (usage, error) {
+func (s *session) addOurs(ctx context.Context, db string, archives []string) (contest.Usage, error) {
 	data, err := json.Marshal(addOrder{db, archives, s.opt.profile})
 	if err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
 	order := filepath.Join(filepath.Dir(db), "order.json")
 	if err := os.WriteFile(order, data, 0o600); err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return usage{}, err
+		return contest.Usage{}, err
 	}
-	return measure(ctx, self, addCommand, order)
+	return contest.Measure(ctx, self, addCommand, order)
 }
 
 // addChild does what repo-add does, with alpm/repo.

@@ -5,18 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/rastos/rastos/alpm/syncdb"
-	"github.com/rastos/rastos/bench/figure"
+	"github.com/rastos/rastos/bench/contest"
 )
 
 // session is one run of the benchmark.
@@ -28,18 +22,15 @@ type session struct {
 	masks   string // directory of links to /dev/null, one for each hook of the packages
 	names   []string
 	version string // "pacman 6.0.2"
-	results []result
-}
-
-// result is one line of the table.
-type result struct {
-	name        string
-	ours, peers []usage
-	peer        string
+	board   *contest.Board
 }
 
 func newSession(ctx context.Context, o *options) (s *session, err error) {
-	s = &session{opt: o}
+	command := "make bench-packages"
+	if o.set != "bench" {
+		command += " SET=" + o.set
+	}
+	s = &session{opt: o, board: &contest.Board{Out: os.Stdout, Figures: o.figures, Command: command, Runs: o.runs}}
 	if s.repo, err = filepath.Abs(filepath.Join(o.repos, o.set)); err != nil {
 		return nil, err
 	}
@@ -52,7 +43,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 		s.names = append(s.names, p.Name)
 		packed, installed = packed+p.CompressedSize, installed+p.InstalledSize
 	}
-	if s.version, err = pacmanVersion(ctx); err != nil {
+	if s.version, err = contest.PacmanVersion(ctx); err != nil {
 		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp(o.work, "rastos-bench-"); err != nil {
@@ -73,58 +64,3 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 }
 
 func (s *session) close() { os.RemoveAll(s.dir) }
-
-var versionPattern = regexp.MustCompile(`Pacman v(\S+)`)
-
-func pacmanVersion(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "pacman", "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("pacman --version: %w", err)
-	}
-	m := versionPattern.FindSubmatch(out)
-	if m == nil {
-		return "", fmt.Errorf("pacman --version says no version")
-	}
-	return "pacman " + string(m[1]), nil
-}
-
-// say tells of one run.
-func (s *session) say(name, who string, run int, u usage) {
-	fmt.Printf("%s %d/%d: %-8s %6.2f s + %.2f s sync, %6.2f s CPU, %4.0f MB\n",
-		name, run+1, s.opt.runs, who, u.wall.Seconds(), u.sync.Seconds(), u.cpu.Seconds(), u.megabytes())
-}
-
-// ratio records a figure that compares times.
-func (s *session) ratio(r result) error {
-	s.results = append(s.results, r)
-	ours, peer := median(r.ours, usage.seconds), median(r.peers, usage.seconds)
-	return s.write(figure.Figure{Name: r.name, Value: round(peer / ours), Unit: "x", Ours: round(ours), Peer: r.peer, PeerValue: round(peer), Runs: len(r.ours)})
-}
-
-func (s *session) write(f figure.Figure) error {
-	f.Command, f.Date = "make bench-packages", time.Now().UTC().Truncate(time.Second)
-	if s.opt.set != "bench" {
-		f.Command += " SET=" + s.opt.set
-	}
-	return figure.Write(s.opt.figures, f)
-}
-
-func (s *session) print(w io.Writer) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nmedians\tours s\t+ sync\tCPU s\tMB\tpeer s\t+ sync\tCPU s\tMB\tratio\t")
-	for _, r := range s.results {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t\n", r.name, columns(r.ours), columns(r.peers),
-			median(r.peers, usage.seconds)/median(r.ours, usage.seconds))
-	}
-	t.Flush()
-	fmt.Fprintf(w, "figures written to %s\n", s.opt.figures)
-}
-
-func columns(list []usage) string {
-	return strings.Join([]string{
-		fmt.Sprintf("%.2f", median(list, func(u usage) float64 { return u.wall.Seconds() })),
-		fmt.Sprintf("%.2f", median(list, func(u usage) float64 { return u.sync.Seconds() })),
-		fmt.Sprintf("%.2f", median(list, func(u usage) float64 { return u.cpu.Seconds() })),
-		fmt.Sprintf("%.0f", median(list, usage.megabytes)),
-	}, "\t")
-}
