@@ -30,7 +30,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 )
 
 // options are those of the command line.
@@ -134,6 +134,6 @@ func chosen(only string) ([]measurement, error) {
 	return slices.DeleteFunc(all, func(m measurement) bool { return !slices.Contains(names, m.figure) }), nil
 }
 
-func (s *session) newBoard() *contest.Board {
-	return &contest.Board{Out: os.Stdout, Figures: s.opt.figures, Command: "make bench-databases", Runs: s.opt.runs}
+func (s *session) newBoard() *duel.Board {
+	return &duel.Board{Out: os.Stdout, Figures: s.opt.figures, Command: "make bench-databases", Runs: s.opt.runs}
 }

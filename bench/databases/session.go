@@ -13,13 +13,13 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/syncdb"
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 )
 
 // session is one run of the benchmark.
 type session struct {
 	opt    *options
-	board  *contest.Board
+	board  *duel.Board
 	dir    string // ours alone
 	root   string
 	rastos string // absolute
@@ -40,7 +40,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 	if _, err := os.Stat(s.rastos); err != nil {
 		return nil, fmt.Errorf("%w (`make build` makes it)", err)
 	}
-	if s.peer, err = contest.PacmanVersion(ctx); err != nil {
+	if s.peer, err = duel.PacmanVersion(ctx); err != nil {
 		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp(o.work, "rastos-bench-"); err != nil {
@@ -137,7 +137,7 @@ func (s *session) compare(ctx context.Context, name string, same func(ours, thei
 	var answers [2][]byte
 	for i, argv := range [][]string{ours, theirs} {
 		var err error
-		if _, answers[i], err = contest.Output(ctx, argv...); err != nil {
+		if _, answers[i], err = duel.Output(ctx, argv...); err != nil {
 			return err
 		}
 	}
@@ -145,15 +145,15 @@ func (s *session) compare(ctx context.Context, name string, same func(ours, thei
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	_, _, err := s.board.Versus(name, s.peer,
-		func() (contest.Usage, error) { return contest.Measure(ctx, ours...) },
-		func() (contest.Usage, error) { return contest.Measure(ctx, theirs...) })
+		func() (duel.Usage, error) { return duel.Measure(ctx, ours...) },
+		func() (duel.Usage, error) { return duel.Measure(ctx, theirs...) })
 	return err
 }
 
 // identical wants the same bytes, and some.
 func identical(ours, theirs []byte) error {
 	if len(ours) == 0 || !bytes.Equal(ours, theirs) {
-		return fmt.Errorf("the answers differ:\n%s\nand\n%s", contest.Tail(ours), contest.Tail(theirs))
+		return fmt.Errorf("the answers differ:\n%s\nand\n%s", duel.Tail(ours), duel.Tail(theirs))
 	}
 	return nil
 }

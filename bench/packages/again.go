@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 	"github.com/rastos/rastos/internal/host/linux"
 )
 
@@ -29,11 +29,11 @@ const oldVersion = "0a0-1"
 
 func (a again) measure(ctx context.Context, s *session) error {
 	in := installation{figure: a.figure, medium: a.medium}
-	once := func(do func(context.Context, *site) (contest.Usage, error), check func(context.Context, *site) error) func() (contest.Usage, error) {
-		return func() (contest.Usage, error) {
-			return s.once(ctx, in, func(ctx context.Context, at *site) (contest.Usage, error) {
+	once := func(do func(context.Context, *site) (duel.Usage, error), check func(context.Context, *site) error) func() (duel.Usage, error) {
+		return func() (duel.Usage, error) {
+			return s.once(ctx, in, func(ctx context.Context, at *site) (duel.Usage, error) {
 				if err := a.ready(ctx, s, at); err != nil {
-					return contest.Usage{}, err
+					return duel.Usage{}, err
 				}
 				return do(ctx, at)
 			}, check)
@@ -103,10 +103,10 @@ func alter(dir string) error {
 	})
 }
 
-func (a again) pacman(ctx context.Context, at *site) (contest.Usage, error) {
+func (a again) pacman(ctx context.Context, at *site) (duel.Usage, error) {
 	args := append([]string{"-S", "--noprogressbar"}, at.Targets...)
 	if a.upgrade {
 		args = []string{"-Su", "--noprogressbar"}
 	}
-	return contest.Measure(ctx, at.pacman(args...)...)
+	return duel.Measure(ctx, at.pacman(args...)...)
 }

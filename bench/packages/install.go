@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 	"github.com/rastos/rastos/bench/figure"
 )
 
@@ -26,15 +26,15 @@ type installation struct {
 
 // measure lets ours and pacman do it in turn.
 func (in installation) measure(ctx context.Context, s *session) error {
-	ours := func() (contest.Usage, error) { return s.once(ctx, in, s.installOurs, s.check) }
-	peers := func() (contest.Usage, error) { return s.once(ctx, in, s.installPacman, nil) }
+	ours := func() (duel.Usage, error) { return s.once(ctx, in, s.installOurs, s.check) }
+	peers := func() (duel.Usage, error) { return s.once(ctx, in, s.installPacman, nil) }
 	mine, theirs, err := s.board.Versus(in.figure, s.version, ours, peers)
 	if err != nil || in.figure != "install-tmpfs" {
 		return err
 	}
-	memory := contest.Round(contest.Median(mine, contest.Usage.Megabytes))
+	memory := duel.Round(duel.Median(mine, duel.Usage.Megabytes))
 	return s.board.Write(figure.Figure{Name: "install-memory", Value: memory, Unit: "MB", Ours: memory, Peer: s.version,
-		PeerValue: contest.Round(contest.Median(theirs, contest.Usage.Megabytes)), Runs: len(mine)})
+		PeerValue: duel.Round(duel.Median(theirs, duel.Usage.Megabytes)), Runs: len(mine)})
 }
 
 // site is one installation: where it happens and how.
@@ -50,7 +50,7 @@ type site struct {
 }
 
 // once makes a fresh place and a fresh cache, installs, flushes and checks.
-func (s *session) once(ctx context.Context, in installation, do func(context.Context, *site) (contest.Usage, error), check func(context.Context, *site) error) (u contest.Usage, err error) {
+func (s *session) once(ctx context.Context, in installation, do func(context.Context, *site) (duel.Usage, error), check func(context.Context, *site) error) (u duel.Usage, err error) {
 	dir, err := os.MkdirTemp(s.dir, "run-")
 	if err != nil {
 		return u, err
@@ -85,23 +85,23 @@ func (s *session) once(ctx context.Context, in installation, do func(context.Con
 	return u, check(ctx, at)
 }
 
-func (s *session) installPacman(ctx context.Context, at *site) (contest.Usage, error) {
-	return contest.Measure(ctx, at.pacman(append([]string{"-Sy", "--noprogressbar"}, at.Targets...)...)...)
+func (s *session) installPacman(ctx context.Context, at *site) (duel.Usage, error) {
+	return duel.Measure(ctx, at.pacman(append([]string{"-Sy", "--noprogressbar"}, at.Targets...)...)...)
 }
 
 // installOurs starts this program again as the installer.
-func (s *session) installOurs(ctx context.Context, at *site) (contest.Usage, error) {
+func (s *session) installOurs(ctx context.Context, at *site) (duel.Usage, error) {
 	data, err := json.Marshal(at)
 	if err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
 	order := filepath.Join(filepath.Dir(at.Conf), "order.json")
 	if err := os.WriteFile(order, data, 0o600); err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
-	return contest.Measure(ctx, self, installCommand, order)
+	return duel.Measure(ctx, self, installCommand, order)
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/syncdb"
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 )
 
 // hookDir is where packages bring hooks, below a root.
@@ -81,7 +81,7 @@ func (s *session) check(ctx context.Context, at *site) error {
 		return err
 	}
 	if strings.TrimSpace(out) != "" {
-		return fmt.Errorf("pacman -Qkk is not content:\n%s", contest.Tail([]byte(out)))
+		return fmt.Errorf("pacman -Qkk is not content:\n%s", duel.Tail([]byte(out)))
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (at *site) ask(ctx context.Context, args ...string) (string, error) {
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("pacman %s on what ours installed: %w\n%s", strings.Join(args, " "), err, contest.Tail(out))
+		return "", fmt.Errorf("pacman %s on what ours installed: %w\n%s", strings.Join(args, " "), err, duel.Tail(out))
 	}
 	return string(out), nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/repo"
 	"github.com/rastos/rastos/alpm/syncdb"
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 )
 
 // addCommand makes this program the maker of a database that is measured.
@@ -24,10 +24,10 @@ func repoAdd(ctx context.Context, s *session) error {
 	if err != nil || len(archives) == 0 {
 		return errors.Join(err, fmt.Errorf("no archives in %s", s.repo))
 	}
-	ours := func() (contest.Usage, error) { return s.makeDatabase(ctx, archives, s.addOurs) }
-	peers := func() (contest.Usage, error) {
-		return s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (contest.Usage, error) {
-			return contest.Measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
+	ours := func() (duel.Usage, error) { return s.makeDatabase(ctx, archives, s.addOurs) }
+	peers := func() (duel.Usage, error) {
+		return s.makeDatabase(ctx, archives, func(ctx context.Context, db string, archives []string) (duel.Usage, error) {
+			return duel.Measure(ctx, append([]string{"repo-add", "--quiet", db}, archives...)...)
 		})
 	}
 	_, _, err = s.board.Versus("repo-add", "repo-add of "+s.version, ours, peers)
@@ -35,10 +35,10 @@ func repoAdd(ctx context.Context, s *session) error {
 }
 
 // makeDatabase has a database made in a fresh folder and counts its packages.
-func (s *session) makeDatabase(ctx context.Context, archives []string, do func(context.Context, string, []string) (contest.Usage, error)) (contest.Usage, error) {
+func (s *session) makeDatabase(ctx context.Context, archives []string, do func(context.Context, string, []string) (duel.Usage, error)) (duel.Usage, error) {
 	dir, err := os.MkdirTemp(s.dir, "db-")
 	if err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "made.db.tar.gz")
@@ -63,20 +63,20 @@ type addOrder struct {
 	Profile  string
 }
 
-func (s *session) addOurs(ctx context.Context, db string, archives []string) (contest.Usage, error) {
+func (s *session) addOurs(ctx context.Context, db string, archives []string) (duel.Usage, error) {
 	data, err := json.Marshal(addOrder{db, archives, s.opt.profile})
 	if err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
 	order := filepath.Join(filepath.Dir(db), "order.json")
 	if err := os.WriteFile(order, data, 0o600); err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return contest.Usage{}, err
+		return duel.Usage{}, err
 	}
-	return contest.Measure(ctx, self, addCommand, order)
+	return duel.Measure(ctx, self, addCommand, order)
 }
 
 // addChild does what repo-add does, with alpm/repo.

@@ -10,7 +10,7 @@ import (
 	"runtime"
 
 	"github.com/rastos/rastos/alpm/syncdb"
-	"github.com/rastos/rastos/bench/contest"
+	"github.com/rastos/rastos/bench/duel"
 )
 
 // session is one run of the benchmark.
@@ -22,7 +22,7 @@ type session struct {
 	masks   string // directory of links to /dev/null, one for each hook of the packages
 	names   []string
 	version string // "pacman 6.0.2"
-	board   *contest.Board
+	board   *duel.Board
 }
 
 func newSession(ctx context.Context, o *options) (s *session, err error) {
@@ -30,7 +30,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 	if o.set != "bench" {
 		command += " SET=" + o.set
 	}
-	s = &session{opt: o, board: &contest.Board{Out: os.Stdout, Figures: o.figures, Command: command, Runs: o.runs}}
+	s = &session{opt: o, board: &duel.Board{Out: os.Stdout, Figures: o.figures, Command: command, Runs: o.runs}}
 	if s.repo, err = filepath.Abs(filepath.Join(o.repos, o.set)); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func newSession(ctx context.Context, o *options) (s *session, err error) {
 		s.names = append(s.names, p.Name)
 		packed, installed = packed+p.CompressedSize, installed+p.InstalledSize
 	}
-	if s.version, err = contest.PacmanVersion(ctx); err != nil {
+	if s.version, err = duel.PacmanVersion(ctx); err != nil {
 		return nil, err
 	}
 	if s.dir, err = os.MkdirTemp(o.work, "rastos-bench-"); err != nil {

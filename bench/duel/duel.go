@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package contest measures processes against each other: each is run to its
+// Package duel measures processes against each other: each is run to its
 // end, in turn with its peer, and the medians are compared.
-package contest
+package duel
 
 import (
 	"bytes"
