@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rastos/rastos/internal/schema"
 )
@@ -30,18 +31,20 @@ func (e *UserError) Hint() string { return e.Advice }
 func (e *UserError) ExitCode() int { return 3 }
 
 // The names that useradd takes, and that mean the same in every program.
-var nameFormat = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,30}\$?$`)
+var nameFormat = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,30}\$?$`) })
 
 // CheckName checks the name of a user or group.
 func CheckName(name string) error {
-	if !nameFormat.MatchString(name) {
+	if !nameFormat().MatchString(name) {
 		return fmt.Errorf("%q is no name for an account: it begins with a small letter or _, then come small letters, digits, _ and -, 31 in all", name)
 	}
 	return nil
 }
 
 // The hashes of crypt(5) that are strong enough to be stored today.
-var hashFormat = regexp.MustCompile(`^\$(y|gy|7|2[abxy]|6|5|sm3|scrypt|argon2id|argon2i)\$[./A-Za-z0-9$=,+*-]{8,500}$`)
+var hashFormat = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\$(y|gy|7|2[abxy]|6|5|sm3|scrypt|argon2id|argon2i)\$[./A-Za-z0-9$=,+*-]{8,500}$`)
+})
 
 // CheckHash checks the hash of a password. "!" and "*" alone, or before a
 // hash, lock it.
@@ -49,7 +52,7 @@ func CheckHash(hash string) error {
 	if hash == "!" || hash == "*" || hash == "!!" || hash == "!*" {
 		return nil
 	}
-	if !hashFormat.MatchString(strings.TrimPrefix(hash, "!")) {
+	if !hashFormat().MatchString(strings.TrimPrefix(hash, "!")) {
 		// The value is not repeated: it may be the password itself.
 		return errors.New("the password hash is none of crypt(5): it begins with $y$, $6$ or the like, as mkpasswd prints it")
 	}

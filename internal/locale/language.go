@@ -7,17 +7,20 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A locale's name: language, territory, character set, variant.
-var localeFormat = regexp.MustCompile(`^[A-Za-z]{1,8}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-zA-Z0-9]+)?$`)
+var localeFormat = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z]{1,8}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-zA-Z0-9]+)?$`)
+})
 
 // checkLocale asks whether the system has the locale, compiled or to compile.
 func checkLocale(root FS, name string) (compiled bool, err error) {
 	if name == "" || builtIn(name) {
 		return true, nil
 	}
-	if !localeFormat.MatchString(name) {
+	if !localeFormat().MatchString(name) {
 		return false, &Error{"locale", name, "is no name of a locale", "write it like de_DE.UTF-8"}
 	}
 	if isCompiled(root, name) {
@@ -72,7 +75,9 @@ func isCompiled(root FS, name string) bool {
 }
 
 // genLine is a line of locale.gen, in use or not: name and character set.
-var genLine = regexp.MustCompile(`^#?\s*([A-Za-z]{2,8}_[A-Z]{2}\S*|[A-Za-z]{2,3}(?:[.@]\S+)?)\s+([A-Za-z0-9-]+)\s*$`)
+var genLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^#?\s*([A-Za-z]{2,8}_[A-Z]{2}\S*|[A-Za-z]{2,3}(?:[.@]\S+)?)\s+([A-Za-z0-9-]+)\s*$`)
+})
 
 // offered lists what locale-gen can compile, as "name charset".
 func offered(root FS) ([]string, error) {
@@ -83,7 +88,7 @@ func offered(root FS) ([]string, error) {
 			return nil, err
 		}
 		for l := range strings.Lines(text) {
-			if m := genLine.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil {
+			if m := genLine().FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil {
 				out = append(out, m[1]+" "+m[2])
 			}
 		}
@@ -128,7 +133,7 @@ func listForGen(root FS, name string) error {
 	done := false
 	for l := range strings.Lines(old) {
 		l = strings.TrimSuffix(l, "\n")
-		if m := genLine.FindStringSubmatch(l); m != nil && m[1]+" "+m[2] == known[at] {
+		if m := genLine().FindStringSubmatch(l); m != nil && m[1]+" "+m[2] == known[at] {
 			l, done = known[at], true
 		}
 		out = append(out, l)

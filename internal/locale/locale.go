@@ -22,6 +22,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // FS is what this package needs of the files below a system root. Names are
@@ -86,10 +87,12 @@ func Apply(root FS, s Settings) (Result, error) {
 	return Result{LocaleGen: s.Locale != "" && !compiled}, nil
 }
 
-var hostnameFormat = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
+var hostnameFormat = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
+})
 
 func checkHostname(name string) error {
-	if name == "" || len(name) <= 64 && hostnameFormat.MatchString(name) {
+	if name == "" || len(name) <= 64 && hostnameFormat().MatchString(name) {
 		return nil
 	}
 	return &Error{"hostname", name, "is no host name", "letters, digits and -, at most 63 between dots and 64 in all"}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rastos/rastos/internal/schema"
 )
@@ -78,7 +79,7 @@ func pattern(doc, expr, wrong string) schema.Format {
 	}}
 }
 
-var hostLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+var hostLabel = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`) })
 
 func checkHostname(s string) error {
 	// HOST_NAME_MAX of Linux.
@@ -98,29 +99,29 @@ func checkDomain(s string) error {
 			return errors.New("has an empty label")
 		case len(label) > 63:
 			return errors.New("has a label longer than 63 characters")
-		case !hostLabel.MatchString(label):
+		case !hostLabel().MatchString(label):
 			return errors.New("has a label with other than letters, digits and inner dashes")
 		}
 	}
 	return nil
 }
 
-var repositoryName = regexp.MustCompile(`^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*$`)
+var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9@_+][A-Za-z0-9@_.+-]*$`) })
 
 func checkRepository(s string) error {
 	switch {
 	case s == "local" || s == "options":
 		return errors.New("is a name that pacman keeps for itself")
-	case !repositoryName.MatchString(s):
+	case !repositoryName().MatchString(s):
 		return errors.New("is not a repository name")
 	}
 	return nil
 }
 
-var variable = regexp.MustCompile(`\$\{?[A-Za-z_]*\}?`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{?[A-Za-z_]*\}?`) })
 
 func checkServer(s string) error {
-	for _, v := range variable.FindAllString(s, -1) {
+	for _, v := range variable().FindAllString(s, -1) {
 		if v != "$repo" && v != "$arch" {
 			return errors.New("has the unknown variable " + v)
 		}
@@ -227,10 +228,10 @@ func checkSSHKey(s string) error {
 	return nil
 }
 
-var crypt = regexp.MustCompile(`^\$(y|gy|7|2[abxy]|6|5|sha1|md5|1)\$[!-9;-~]{8,}$`)
+var crypt = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$(y|gy|7|2[abxy]|6|5|sha1|md5|1)\$[!-9;-~]{8,}$`) })
 
 func checkPassword(s string) error {
-	if s == "!" || s == "*" || crypt.MatchString(strings.TrimPrefix(s, "!")) {
+	if s == "!" || s == "*" || crypt().MatchString(strings.TrimPrefix(s, "!")) {
 		return nil
 	}
 	return errors.New("is not a password hash")

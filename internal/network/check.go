@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"sync"
 )
 
 // Names of interfaces: what Linux takes (15 bytes, no slash, no space) less
 // what would mean something in a file of networkd.
 var (
-	interfaceFormat = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.:-]{0,14}$`)
-	patternFormat   = regexp.MustCompile(`^[A-Za-z0-9_.*?\[\]-]{1,32}$`)
-	domainFormat    = regexp.MustCompile(`^[~A-Za-z0-9_.-]{1,253}$`)
+	interfaceFormat = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.:-]{0,14}$`) })
+	patternFormat   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.*?\[\]-]{1,32}$`) })
+	domainFormat    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[~A-Za-z0-9_.-]{1,253}$`) })
 )
 
 // checker collects mistakes.
@@ -28,7 +29,7 @@ func check(s Settings) error {
 	c := &checker{}
 	c.addresses("network", "nameservers", s.Nameservers)
 	for _, d := range s.Search {
-		if !domainFormat.MatchString(d) {
+		if !domainFormat().MatchString(d) {
 			c.add("network", "", "%q is no domain", d)
 		}
 	}
@@ -101,7 +102,7 @@ func (c *checker) devices(s Settings) {
 	}{{"bridge", s.Bridges}, {"bond", s.Bonds}, {"vlan", s.VLANs}} {
 		for _, d := range kind.devices {
 			where := "network " + kind.name + " " + d.Name
-			if !interfaceFormat.MatchString(d.Name) {
+			if !interfaceFormat().MatchString(d.Name) {
 				c.add(where, "", "%q is no name of an interface", d.Name)
 			}
 			if made[d.Name] {
@@ -118,7 +119,7 @@ func (c *checker) devices(s Settings) {
 				switch {
 				case l == d.Name:
 					c.add(where, "", "it is below itself")
-				case !interfaceFormat.MatchString(l):
+				case !interfaceFormat().MatchString(l):
 					c.add(where, "", "%q is no name of an interface", l)
 				case kind.name == "vlan":
 				case master[l] != "":
