@@ -51,7 +51,7 @@ func (c *checker) link(l Link) {
 	if isPattern(l.Name) {
 		format = patternFormat
 	}
-	if !format.MatchString(l.Name) {
+	if !format().MatchString(l.Name) {
 		c.add(where, "", "%q is no name of an interface", l.Name)
 	}
 	families := map[bool]bool{}

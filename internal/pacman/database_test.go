@@ -3,12 +3,15 @@
 package pacman_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rastos/rastos/internal/pacman"
 )
 
 // TestDatabaseAsPacman compares what -D does and says, and what it leaves.
@@ -35,6 +38,11 @@ func TestDatabaseAsPacman(t *testing.T) {
 	reset()
 	must(t, os.WriteFile(filepath.Join(w.root, "var/lib/pacman/db.lck"), nil, 0o600))
 	w.same("-D", "--asdeps", "alpha")
+	var errs strings.Builder
+	pacman.Main(t.Context(), w.app(strings.NewReader(""), io.Discard, &errs), w.args([]string{"-D", "--asdeps", "alpha"}))
+	if !strings.Contains(errs.String(), saysMore) {
+		t.Errorf("of a lock that nobody holds: %s", errs.String())
+	}
 	must(t, os.Remove(filepath.Join(w.root, "var/lib/pacman/db.lck")))
 
 	// A database with every mistake that is looked for.
