@@ -103,7 +103,7 @@ func (f *searcher) listed(vars []int) string {
 }
 
 func (f *searcher) wish(c candidate) string {
-	switch old := f.local.byName[c.pkg.Name]; {
+	switch old := f.local.named(c.pkg.Name); {
 	case len(c.node.replaces) > 0:
 		return fmt.Sprintf("%s %s replaces %s", c.pkg.Name, c.pkg.Version, c.node.replaces[0].Name)
 	case old != nil && old.Version != c.pkg.Version:
@@ -157,7 +157,7 @@ func (f *searcher) lack(d desc.Dep) string {
 			}
 		}
 	}
-	if old := f.local.byName[d.Name]; old != nil && !old.Satisfies(d) {
+	if old := f.local.named(d.Name); old != nil && !old.Satisfies(d) {
 		have = append(have, old.Version+" is installed")
 	}
 	if len(have) > 0 {

@@ -12,37 +12,48 @@ import (
 // walking the list.
 type index struct {
 	list    []*desc.Package
-	byName  map[string]*desc.Package
+	place   map[string]int // in the list, by name; the last one of that name
 	provide map[string][]*desc.Package
-	place   map[string]int // in the list, by name
 }
 
 func newIndex(list []*desc.Package) *index {
-	ix := &index{
-		byName:  make(map[string]*desc.Package, len(list)),
-		provide: make(map[string][]*desc.Package, len(list)),
-		place:   make(map[string]int, len(list)),
-	}
+	ix := emptyIndex(len(list))
 	for _, p := range list {
 		ix.add(p)
 	}
 	return ix
 }
 
+// emptyIndex has room for n packages, and takes more.
+func emptyIndex(n int) *index {
+	return &index{
+		list:    make([]*desc.Package, 0, n),
+		place:   make(map[string]int, n),
+		provide: map[string][]*desc.Package{},
+	}
+}
+
 func (ix *index) add(p *desc.Package) {
 	ix.place[p.Name] = len(ix.list)
 	ix.list = append(ix.list, p)
-	ix.byName[p.Name] = p
 	for _, text := range p.Provides {
 		name := desc.ParseDep(text).Name
 		ix.provide[name] = append(ix.provide[name], p)
 	}
 }
 
+// named returns the package of that name, or nil.
+func (ix *index) named(name string) *desc.Package {
+	if i, ok := ix.place[name]; ok {
+		return ix.list[i]
+	}
+	return nil
+}
+
 // truncate forgets what was added after the first n packages.
 func (ix *index) truncate(n int) {
 	for _, p := range ix.list[n:] {
-		delete(ix.byName, p.Name)
+		delete(ix.place, p.Name)
 		for _, text := range p.Provides {
 			name := desc.ParseDep(text).Name
 			ix.provide[name] = without(ix.provide[name], p)
@@ -65,7 +76,7 @@ func without(list []*desc.Package, p *desc.Package) []*desc.Package {
 // skipped, or nil.
 func (ix *index) satisfierExcept(d desc.Dep, skip func(name string) bool) *desc.Package {
 	fits := func(p *desc.Package) bool { return p.Satisfies(d) && (skip == nil || !skip(p.Name)) }
-	literal := ix.byName[d.Name]
+	literal := ix.named(d.Name)
 	if literal != nil && !fits(literal) {
 		literal = nil
 	}
@@ -83,7 +94,7 @@ func (ix *index) satisfierExcept(d desc.Dep, skip func(name string) bool) *desc.
 // satisfierOfAll is one package that meets several dependencies on one name.
 func (ix *index) satisfierOfAll(list []desc.Dep, skip func(name string) bool) *desc.Package {
 	return ix.satisfierExcept(list[0], func(name string) bool {
-		return skip != nil && skip(name) || !satisfiesAll(ix.byName[name], list)
+		return skip != nil && skip(name) || !satisfiesAll(ix.named(name), list)
 	})
 }
 
@@ -101,7 +112,7 @@ func (ix *index) satisfier(d desc.Dep) *desc.Package { return ix.satisfierExcept
 // satisfiers returns every package that meets d, in the order of the list.
 func (ix *index) satisfiers(d desc.Dep) []*desc.Package {
 	var out []*desc.Package
-	literal := ix.byName[d.Name]
+	literal := ix.named(d.Name)
 	add := func(p *desc.Package) {
 		if p.Satisfies(d) && (len(out) == 0 || out[len(out)-1] != p) {
 			out = append(out, p)

@@ -34,7 +34,7 @@ func (s *state) sortInstalls() []*node {
 
 // sortRemovals puts dependents first: the reverse of an install.
 func (s *state) sortRemovals() []*Removal {
-	if s.r.NoDeps {
+	if s.r.NoDeps || len(s.remove) == 0 {
 		return s.remove
 	}
 	list := make([]*desc.Package, 0, len(s.remove))
@@ -61,14 +61,10 @@ func (s *state) sortRemovals() []*Removal {
 // where.
 func (s *state) byDependency(list, through []*desc.Package, cut NoteKind) []*desc.Package {
 	ix := newIndex(list)
-	number := make(map[string]int, len(list)+len(through))
 	for _, p := range through {
 		ix.add(p)
 	}
-	for i, p := range ix.list {
-		number[p.Name] = i
-	}
-	w := &walk{s: s, ix: ix, number: number, wanted: len(list), state: make([]uint8, len(ix.list)), cut: cut}
+	w := &walk{s: s, ix: ix, wanted: len(list), state: make([]uint8, len(ix.list)), cut: cut}
 	for i := range list {
 		w.visit(i)
 	}
@@ -79,7 +75,6 @@ func (s *state) byDependency(list, through []*desc.Package, cut NoteKind) []*des
 type walk struct {
 	s      *state
 	ix     *index
-	number map[string]int
 	wanted int // packages from this number on only carry the order through
 	state  []uint8
 	path   []int // from the package that the walk began with to the present one
@@ -136,7 +131,7 @@ func (w *walk) children(i int) []int {
 	var out []int
 	for _, text := range w.ix.list[i].Depends { // with their versions, even where those may be ignored
 		for _, p := range w.ix.satisfiers(desc.ParseDep(text)) {
-			out = append(out, w.number[p.Name])
+			out = append(out, w.ix.place[p.Name])
 		}
 	}
 	sort.Ints(out)

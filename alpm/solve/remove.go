@@ -39,7 +39,7 @@ func (s *state) cascade() {
 	for again := true; again; {
 		again = false
 		for _, m := range s.unmet() {
-			if p := s.local.byName[m.Package]; m.Cause != "" && p != nil && s.remName[p.Name] == nil {
+			if p := s.local.named(m.Package); m.Cause != "" && p != nil && s.remName[p.Name] == nil {
 				s.addRemoval(p, CauseCascade, m.Cause)
 				again = true
 			}

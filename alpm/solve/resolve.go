@@ -40,7 +40,7 @@ func (s *state) find(d desc.Dep, repos []Repo, l lookup) (c *Candidate, ignored 
 				ignored = true
 				continue
 			}
-			if s.local.byName[p.Name] != nil {
+			if s.local.named(p.Name) != nil {
 				return &Candidate{p, r.Name}, false
 			}
 			providers = append(providers, Candidate{p, r.Name})
@@ -104,8 +104,8 @@ func (s *state) resolve() error {
 	s.stage(StageResolve)
 	rs := &resolver{
 		state: s, repos: s.reposFor(UseInstall | UseUpgrade),
-		targets: newIndex(nil), targetSet: s.addName,
-		doneIx: newIndex(nil), replaced: map[string]bool{},
+		targets: emptyIndex(len(s.add)), targetSet: s.addName,
+		doneIx: emptyIndex(len(s.add)), replaced: map[string]bool{},
 	}
 	for _, n := range s.add {
 		rs.targets.add(n.pkg)
@@ -143,7 +143,7 @@ func (s *state) resolve() error {
 // pull adds n and, depth first, what it needs. When it fails nothing of it
 // stays in the closure, and rs.missing tells why.
 func (rs *resolver) pull(n *node) bool {
-	if rs.doneIx.byName[n.pkg.Name] != nil {
+	if rs.doneIx.named(n.pkg.Name) != nil {
 		return true
 	}
 	mark := len(rs.done)
@@ -199,7 +199,7 @@ func (rs *resolver) pullDep(n *node, d desc.Dep) bool {
 }
 
 func (rs *resolver) ignoredName(name string) bool {
-	p := rs.local.byName[name]
+	p := rs.local.named(name)
 	if p == nil || !rs.ignored(p) {
 		return false
 	}
@@ -212,7 +212,7 @@ func (rs *resolver) choose(n *node, d desc.Dep) (next *node, ignored bool) {
 	if p := rs.targets.satisfier(d); p != nil {
 		return rs.targetSet[p.Name], false
 	}
-	c, ignored := rs.find(d, rs.repos, lookup{exclude: func(name string) bool { return rs.doneIx.byName[name] != nil }})
+	c, ignored := rs.find(d, rs.repos, lookup{exclude: func(name string) bool { return rs.doneIx.named(name) != nil }})
 	if c == nil {
 		return nil, ignored
 	}
@@ -287,7 +287,7 @@ func (s *state) checkDeps() error {
 }
 
 func (s *state) unmet() []Missing {
-	newOnes := newIndex(nil)
+	newOnes := emptyIndex(len(s.add))
 	for _, n := range s.add {
 		newOnes.add(n.pkg)
 	}

@@ -302,7 +302,7 @@ func (f *searcher) offers(d desc.Dep) []candidate {
 			case p.Name == d.Name || !p.Satisfies(d) || !f.open(p):
 			case f.picked[d.String()] == p:
 				literals = append(literals, candidate{pkg: p, repo: r.Name})
-			case f.local.byName[p.Name] != nil:
+			case f.local.named(p.Name) != nil:
 				familiar = append(familiar, candidate{pkg: p, repo: r.Name})
 			default:
 				others = append(others, candidate{pkg: p, repo: r.Name})

@@ -212,6 +212,7 @@ type state struct {
 	remove  []*Removal
 	remName map[string]*Removal
 	assume  []*desc.Package
+	deps    map[*desc.Package][]desc.Dep // what wanted found
 	notes   []Note
 	lost    bool            // a target is none
 	skipped map[string]bool // targets left out because something is missing
@@ -229,6 +230,7 @@ func newState(u *Universe, r *Request) *state {
 	s := &state{
 		u: u, r: r,
 		local:   newIndex(u.Installed),
+		deps:    map[*desc.Package][]desc.Dep{},
 		addName: map[string]*node{},
 		remName: map[string]*Removal{},
 		skipped: map[string]bool{},
@@ -287,14 +289,19 @@ func (s *state) addRemoval(p *desc.Package, cause Cause, by string) {
 	s.remName[p.Name] = rm
 }
 
-// wanted returns the dependencies of p as the request reads them.
+// wanted returns the dependencies of p as the request reads them. The list
+// must not be changed.
 func (s *state) wanted(p *desc.Package) []desc.Dep {
 	if s.r.NoDeps {
 		return nil
 	}
-	deps := make([]desc.Dep, 0, len(p.Depends))
-	for _, text := range p.Depends {
-		deps = append(deps, s.plain(desc.ParseDep(text)))
+	deps, known := s.deps[p]
+	if !known {
+		deps = make([]desc.Dep, 0, len(p.Depends))
+		for _, text := range p.Depends {
+			deps = append(deps, s.plain(desc.ParseDep(text)))
+		}
+		s.deps[p] = deps
 	}
 	return deps
 }
@@ -305,17 +312,8 @@ func (s *state) ranges(p *desc.Package) [][]desc.Dep {
 	if s.r.NoVersions {
 		return nil
 	}
-	byName := map[string][]desc.Dep{}
-	var names []string
-	for _, d := range s.wanted(p) {
-		if len(byName[d.Name]) == 1 {
-			names = append(names, d.Name)
-		}
-		byName[d.Name] = append(byName[d.Name], d)
-	}
 	var out [][]desc.Dep
-	for _, name := range names {
-		list := byName[name]
+	for _, list := range sameName(s.wanted(p)) {
 		met := satisfiesAll(p, list)
 		for _, a := range s.assume {
 			met = met || satisfiesAll(a, list)
@@ -323,6 +321,30 @@ func (s *state) ranges(p *desc.Package) [][]desc.Dep {
 		if !met {
 			out = append(out, list)
 		}
+	}
+	return out
+}
+
+// sameName are those dependencies, by their names, that share one. The names
+// are in the order in which they come a second time.
+func sameName(deps []desc.Dep) (out [][]desc.Dep) {
+	for i, d := range deps {
+		earlier := 0
+		for _, e := range deps[:i] {
+			if e.Name == d.Name {
+				earlier++
+			}
+		}
+		if earlier != 1 {
+			continue
+		}
+		var list []desc.Dep
+		for _, e := range deps {
+			if e.Name == d.Name {
+				list = append(list, e)
+			}
+		}
+		out = append(out, list)
 	}
 	return out
 }
@@ -349,7 +371,7 @@ func (s *state) solution() *Solution {
 	for _, n := range s.sortInstalls() {
 		in := Install{
 			Package: n.pkg, Repo: n.repo, Target: n.target,
-			Old: s.local.byName[n.pkg.Name], Reason: n.reason,
+			Old: s.local.named(n.pkg.Name), Reason: n.reason,
 		}
 		if s.remName[n.pkg.Name] != nil {
 			in.Old = nil // it is replaced, and comes back as a dependency
@@ -378,11 +400,9 @@ func (s *state) solution() *Solution {
 
 // requiredBy fills in who depends on whom inside the solution.
 func (s *state) requiredBy(list []Install) {
-	ix := newIndex(nil)
-	at := make(map[string]int, len(list))
+	ix := emptyIndex(len(list))
 	for i := range list {
 		ix.add(list[i].Package)
-		at[list[i].Package.Name] = i
 		if n := s.addName[list[i].Package.Name]; n.by != "" {
 			list[i].RequiredBy = []string{n.by}
 		}
@@ -394,19 +414,12 @@ func (s *state) requiredBy(list []Install) {
 			if p == nil || p.Name == me {
 				continue
 			}
-			to := &list[at[p.Name]]
-			if !contains(to.RequiredBy, me) {
-				to.RequiredBy = append(to.RequiredBy, me)
+			// It is there already as the one that pulled it in, or by another
+			// of its dependencies.
+			users := &list[ix.place[p.Name]].RequiredBy
+			if n := len(*users); n == 0 || (*users)[0] != me && (*users)[n-1] != me {
+				*users = append(*users, me)
 			}
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -107,7 +107,7 @@ func (s *state) members(repos []Repo, group string) (members []Candidate, found 
 				continue
 			}
 			seen[p.Name] = true
-			old := s.local.byName[p.Name]
+			old := s.local.named(p.Name)
 			if s.r.Needed && old != nil && version.Compare(p.Version, old.Version) == 0 {
 				s.noteUpToDate(p)
 				continue
@@ -146,7 +146,7 @@ func (s *state) addChosen(c Candidate, target string) error {
 		}
 		return &DuplicateError{Name: p.Name, First: label(n.pkg, n.repo), Second: label(p, c.Repo), Again: p}
 	}
-	if old := s.local.byName[p.Name]; old != nil {
+	if old := s.local.named(p.Name); old != nil {
 		switch cmp := version.Compare(p.Version, old.Version); {
 		case cmp == 0 && s.r.Needed:
 			s.noteUpToDate(p)
@@ -185,7 +185,7 @@ func (s *state) addRemovals() error {
 
 func (s *state) addTargetRemoval(target string) error {
 	name := strings.TrimPrefix(target, "local/")
-	if p := s.local.byName[name]; p != nil {
+	if p := s.local.named(name); p != nil {
 		s.addRemoval(p, CauseRequested, "")
 		return nil
 	}

@@ -33,7 +33,7 @@ type DB struct {
 	packages []*desc.Package
 	index    *index // nil: everything is in packages
 	complete bool   // none of them is nil
-	decoder  desc.Decoder
+	reader   reader
 	tables   *tables // nil: nobody asked for one yet
 	search   *searchable
 	// again reads the whole database, for when the index proves damaged.

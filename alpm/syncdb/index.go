@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
 )
@@ -166,14 +167,21 @@ func (ix *index) searchable() (*searchable, error) {
 	return &s, err
 }
 
+// reader is what one goroutine keeps between records.
+type reader struct {
+	decoder desc.Decoder
+	data    []byte
+}
+
 // records reads the packages from a place up to another one.
-func (ix *index) records(decoder *desc.Decoder, from, to int, each func(place int, p *desc.Package)) error {
+func (ix *index) records(r *reader, from, to int, each func(place int, p *desc.Package)) error {
 	if from >= to {
 		return nil
 	}
 	begin, _ := span(ix.ends, from)
 	_, end := span(ix.ends, to-1)
-	data := make([]byte, end-begin)
+	r.data = slices.Grow(r.data[:0], int(end-begin))[:end-begin]
+	data := r.data
 	if _, err := ix.r.ReadAt(data, int64(ix.sections[secText].at)+int64(begin)); err != nil {
 		return fmt.Errorf("%w: %w", errIndex, err)
 	}
@@ -188,7 +196,7 @@ func (ix *index) records(decoder *desc.Decoder, from, to int, each func(place in
 	for i := from; i < to; i++ {
 		start, stop := span(ix.ends, i)
 		p := &block[i-from]
-		if err := decoder.Sync(p, "desc", text[start-begin:stop-begin]); err != nil {
+		if err := r.decoder.Sync(p, "desc", text[start-begin:stop-begin]); err != nil {
 			return err
 		}
 		if p.Name != ix.names.at(i) || p.Version == "" {

@@ -153,7 +153,7 @@ func (db *DB) at(places []int) []*desc.Package {
 	list := make([]*desc.Package, 0, len(places))
 	for _, place := range places {
 		if db.err == nil && db.packages[place] == nil {
-			if err := db.index.records(&db.decoder, place, place+1, db.keep); err != nil {
+			if err := db.index.records(&db.reader, place, place+1, db.keep); err != nil {
 				db.giveUp()
 			}
 		}
@@ -183,8 +183,7 @@ func (db *DB) readAll() {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for from := 0; from < len(db.packages); from += atOnce {
 		g.Go(func() error {
-			var decoder desc.Decoder
-			return db.index.records(&decoder, from, min(from+atOnce, len(db.packages)), db.keep)
+			return db.index.records(new(reader), from, min(from+atOnce, len(db.packages)), db.keep)
 		})
 	}
 	if g.Wait() != nil {

@@ -60,13 +60,18 @@ func solveRequest(req Request, infos []*desc.Package) solve.Request {
 
 func newPlan(env *Env, opt Options, sol *solve.Solution, files *files) *Plan {
 	p := &Plan{Notes: sol.Notes, Options: opt, proven: files.proven}
+	nowhere := notCached(env, len(sol.Install))
 	for _, in := range sol.Install {
 		st := Step{
 			Package: in.Package, Repo: in.Repo, File: files.path[in.Package], Old: in.Old, Reason: in.Reason,
 			Target: in.Target, RequiredBy: in.RequiredBy, Replaces: in.Replaces,
 		}
 		st.Remote = files.remote[in.Package]
-		if st.File == "" {
+		switch {
+		case st.File != "":
+		case nowhere(in.Package.Filename):
+			st.Download = in.Package.CompressedSize
+		default:
 			st.Download = missingBytes(env, &st)
 		}
 		p.Install = append(p.Install, st)
@@ -76,6 +81,28 @@ func newPlan(env *Env, opt Options, sol *solve.Solution, files *files) *Plan {
 	}
 	p.Sum()
 	return p
+}
+
+// manyFiles is how many files are looked for one by one before it is quicker
+// to list the caches.
+const manyFiles = 64
+
+// notCached returns who knows that the caches have nothing of an archive, not
+// even a part. It need not know.
+func notCached(env *Env, files int) func(name string) bool {
+	there := map[string]bool{}
+	if files >= manyFiles {
+		for _, dir := range append([]string{env.CacheDir}, env.Caches...) {
+			entries, err := os.ReadDir(dir)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return func(string) bool { return false }
+			}
+			for _, e := range entries {
+				there[e.Name()] = true
+			}
+		}
+	}
+	return func(name string) bool { return files >= manyFiles && !there[name] && !there[name+".part"] }
 }
 
 // missingBytes is how much of an archive is still to be downloaded.
