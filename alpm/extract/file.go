@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +17,22 @@ import (
 // file writes a regular file: straight under its name when nothing is there,
 // else under a temporary one that is renamed.
 func (j *job) file(h *tar.Header, name, path string, dec Decision) error {
+	var there *present
+	if dec.Same {
+		there = j.openPresent(h, name)
+	}
+	if there != nil {
+		defer unix.Close(there.fd)
+		same, err := j.comparePresent(h, there)
+		if err != nil {
+			return err
+		}
+		if same {
+			j.res.Same = append(j.res.Same, name)
+			j.relocate(name, name)
+			return nil
+		}
+	}
 	fd, up, base, temp, err := j.create(h, path, dec.Settle != nil)
 	if err != nil {
 		return err
@@ -26,7 +41,7 @@ func (j *job) file(h *tar.Header, name, path string, dec Decision) error {
 	if temp != "" {
 		written = temp
 	}
-	if err := j.fill(h, name, fd, up, dec, temp != ""); err != nil {
+	if err := j.fill(h, name, fd, up, there, dec, temp != ""); err != nil {
 		_ = unix.Unlinkat(up.fd, written, 0)
 		return err
 	}
@@ -85,12 +100,19 @@ func notDirectory(up *dir, base string) error {
 }
 
 // fill writes content and attributes and closes the file.
-func (j *job) fill(h *tar.Header, name string, fd int, up *dir, dec Decision, aside bool) error {
+func (j *job) fill(h *tar.Header, name string, fd int, up *dir, there *present, dec Decision, aside bool) error {
 	var sum hash.Hash
 	if dec.MD5 || dec.Settle != nil {
 		sum = md5.New()
 	}
-	err := j.copyContent(h, fd, sum)
+	left, err := h.Size, error(nil)
+	if there != nil { // only where no hash is wanted
+		left -= there.equal + int64(len(there.rest))
+		err = j.beginning(h, fd, there)
+	}
+	if err == nil {
+		err = j.copyContent(h, fd, left, sum)
+	}
 	if err == nil {
 		err = j.fileAttributes(h, fd, up, aside)
 	}
@@ -106,23 +128,20 @@ func (j *job) fill(h *tar.Header, name string, fd int, up *dir, dec Decision, as
 	return err
 }
 
-func (j *job) copyContent(h *tar.Header, fd int, sum hash.Hash) error {
-	for left := h.Size; left > 0; {
-		n, err := io.ReadFull(j.src, j.buf[:min(left, int64(len(j.buf)))])
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("extract %s: read the archive: %w", h.Name, err)
+func (j *job) copyContent(h *tar.Header, fd int, left int64, sum hash.Hash) error {
+	for left > 0 {
+		part := j.buf[:min(left, int64(len(j.buf)))]
+		if err := j.readContent(h, part); err != nil {
+			return err
 		}
 		if sum != nil {
-			sum.Write(j.buf[:n])
+			sum.Write(part)
 		}
-		if err := writeAll(fd, j.buf[:n]); err != nil {
+		if err := writeAll(fd, part); err != nil {
 			return fail("write", h.Name, err)
 		}
-		left -= int64(n)
-		j.res.Bytes += int64(n)
+		left -= int64(len(part))
+		j.res.Bytes += int64(len(part))
 		if left > 0 {
 			if err := context.Cause(j.ctx); err != nil {
 				return fmt.Errorf("extract %s: %w", h.Name, err)

@@ -28,6 +28,10 @@ type Decision struct {
 	As string
 	// MD5 asks for the hash of a file's content in Result.MD5.
 	MD5 bool
+	// Same leaves a file that is at the entry's own name, and not at As, if it
+	// has the content: nothing is written then, nor are owner, mode and time
+	// compared. It goes with neither MD5 nor Settle.
+	Same bool
 	// Settle, for a file, is asked once the content is written under a
 	// temporary name and hashed: only then can it be known whether a backup
 	// file is to be replaced, kept or put beside as .pacnew. Of its answer,
@@ -82,6 +86,7 @@ type Result struct {
 	Bytes   int64 // content written
 	Written []Written
 	Skipped []string
+	Same    []string          // files that were left since they have the content
 	MD5     map[string]string // name in the archive → hash of its content there
 	Meta    map[string][]byte // .PKGINFO, .BUILDINFO, .MTREE, .INSTALL, .CHANGELOG
 	// Existing directories stay as they are; these are not as the package has them.

@@ -115,8 +115,11 @@ func grown(rnd *rand.Rand, packages, files int) change {
 				before[path] = same
 			case 1: // comes
 				after[path] = same
-			case 2: // stays
+			case 2: // stays, at times with another mode
 				before[path], after[path] = same, same
+				if f%2 == 0 {
+					after[path] = "0750 " + same
+				}
 			case 3: // becomes a link
 				before[path], after[path] = same, "-> f0"
 			case 4: // goes with its directory, and comes in another

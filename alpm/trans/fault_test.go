@@ -32,13 +32,13 @@ func changes() []change {
 		{name: "upgrade with backups, replacement, a file that moves, links and directories that change",
 			before: []spec{
 				{info: "a 1-1 depends=b backup=etc/a,etc/kept,etc/dropped", files: map[string]string{
-					"usr/a": "1", "usr/only/a1": "1", "etc/a": "1", "etc/kept": "1", "etc/dropped": "1", "usr/dir/x": "1", "usr/link": "-> dir", "etc/gone": "1"}},
+					"usr/a": "1", "usr/only/a1": "1", "etc/a": "1", "etc/kept": "1", "etc/dropped": "1", "usr/dir/x": "1", "usr/link": "-> dir", "etc/gone": "1", "usr/stays": "1", "usr/mode": "1"}},
 				{info: "b 1-1 backup=etc/b", files: map[string]string{"usr/b": "1", "usr/moves": "1", "etc/b": "1", "usr/tofile/": "", "usr/tofile/y": "1", "usr/todir": "1"}},
 				{info: "gone 1-1 backup=etc/saved", files: map[string]string{"usr/gone": "1", "etc/saved": "1", "usr/gonedir/": "", "usr/gonedir/z": "1"}},
 			},
 			after: []spec{
 				{info: "a 2-1 depends=b,new backup=etc/a,etc/kept", files: map[string]string{
-					"usr/a": "2", "usr/only/a2": "2", "etc/a": "2", "etc/kept": "1", "etc/dropped": "2", "usr/dir/x": "2", "usr/link": "-> only", "usr/moves": "2"}},
+					"usr/a": "2", "usr/only/a2": "2", "etc/a": "2", "etc/kept": "1", "etc/dropped": "2", "usr/dir/x": "2", "usr/link": "-> only", "usr/moves": "2", "usr/stays": "1", "usr/mode": "4755 1"}},
 				{info: "b 2-1 backup=etc/b", files: map[string]string{"usr/b": "2", "etc/b": "2", "usr/tofile": "2", "usr/todir/": "", "usr/todir/in/side": "2"}},
 				{info: "new 2-1 replaces=gone conflicts=gone", files: map[string]string{"usr/new": "2", "usr/gonedir/": "0700 ", "usr/gonedir/z": "2"}},
 			},

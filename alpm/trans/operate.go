@@ -70,6 +70,13 @@ func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 		err = o.mkdir(pkg, op)
 	case opRmdir:
 		return o.rmdir(op)
+	case opDress:
+		if op.ID == "" || o.tree.inode(op.Path) != op.ID {
+			return false, nil
+		}
+		if err = o.tree.dress(op.Path, *op.Dir); err == nil {
+			err = o.tree.setTimes(op.Path, op.Dir.Time)
+		}
 	default:
 		err = fmt.Errorf("the journal has an operation %q", op.Do)
 	}

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/journal"
 	"golang.org/x/sync/errgroup"
@@ -35,6 +36,8 @@ type stager struct {
 	// packages overlap: a directory of that name is made when its turn comes.
 	taken map[string]bool
 	at    map[string]spot // by directory as written
+	// owners counts the packages that have a file now and change or go.
+	owners map[string]int
 }
 
 // stage writes everything of the plan that is new to the disk, leaving what is
@@ -53,6 +56,7 @@ func (r *runner) stage(ctx context.Context) (*stager, error) {
 			Name: rm.Package.Name, Version: rm.Package.Version, Pending: r.isReplaced(rm.Package.Name)})
 	}
 	if !r.opt.DBOnly {
+		s.countOwners()
 		if err := s.survey(); err != nil {
 			return nil, err
 		}
@@ -171,6 +175,9 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 			sums[path] = sum
 		}
 		p.warnings = extractWarnings(a.info.Name, res)
+		if err := j.leave(res.Same); err != nil {
+			return nil, err
+		}
 	}
 	entry, extra := s.entry(a, sums)
 	for name := range extra {
@@ -208,7 +215,7 @@ func (j *staging) decide(h *tar.Header) (extract.Decision, error) {
 	f := stagedFile{Path: name}
 	if h.Typeflag == tar.TypeDir {
 		at := j.at[name]
-		f.Dir = &dirAttr{Mode: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, Time: h.ModTime.UnixNano()}
+		f.Dir = attrOf(h)
 		f.Late = at.late
 		f.Unlink = at.late && j.linkGoes(name)
 		j.p.Files = append(j.p.Files, f)
@@ -224,8 +231,74 @@ func (j *staging) decide(h *tar.Header) (extract.Decision, error) {
 	}
 	f.Temp = path.Join(at.dir, fmt.Sprintf("%s%s-%x", tempPrefix, j.head.ID, j.number.Add(1)))
 	f.Link, f.Plain = h.Linkname, h.Typeflag != tar.TypeSymlink && h.Typeflag != tar.TypeLink
+	same := f.Plain && at.dir == cmp.Or(dir, ".") && !at.new && !at.late && j.stays(name)
+	if same {
+		f.attr = attrOf(h)
+	}
 	j.p.Files = append(j.p.Files, f)
-	return extract.Decision{As: f.Temp, MD5: j.a.backup[name]}, nil
+	return extract.Decision{As: f.Temp, MD5: j.a.backup[name], Same: same}, nil
+}
+
+// stays tells whether a file may be left where it is if it is right: it is the
+// installed version's, and nothing else of the transaction is about its path.
+func (j *staging) stays(name string) bool {
+	old := j.old[j.p.Name]
+	if old == nil || j.check.overlap || j.owners[name] != 1 || !listHas(old.Files, name) || j.a.backup[name] || j.noUpgrade.match(name) {
+		return false
+	}
+	_, was := backupSum(old, name)
+	return !was
+}
+
+// leave takes the files out that need not be written, but for those whose
+// owner, mode or time is another: these are set at the switch.
+func (j *staging) leave(same []string) error {
+	if len(same) == 0 {
+		return nil
+	}
+	t, err := openTree(j.env.Root) // a tree remembers, so it is one goroutine's
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	is := make(map[string]bool, len(same))
+	for _, name := range same {
+		is[name] = true
+	}
+	kept := j.p.Files[:0]
+	for _, f := range j.p.Files {
+		if is[f.Path] {
+			if t.hasAttr(f.Path, *f.attr) {
+				continue
+			}
+			f.Temp, f.Keep, f.Inode = "", f.attr, t.inode(f.Path)
+		}
+		kept = append(kept, f)
+	}
+	j.p.Files = kept
+	return nil
+}
+
+func attrOf(h *tar.Header) *dirAttr {
+	return &dirAttr{Mode: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, Time: h.ModTime.UnixNano()}
+}
+
+// countOwners counts how many of the packages that change have a file.
+func (s *stager) countOwners() {
+	s.owners = map[string]int{}
+	count := func(p *desc.Package) {
+		for _, f := range p.Files {
+			if !strings.HasSuffix(f, "/") {
+				s.owners[f]++
+			}
+		}
+	}
+	for _, p := range s.old {
+		count(p)
+	}
+	for _, p := range s.check.removed {
+		count(p)
+	}
 }
 
 // flush makes everything that was staged last.

@@ -97,6 +97,12 @@ type stagedFile struct {
 	// is in its place until then. Unlink: even if that leads to a directory.
 	Late   bool `json:"late,omitempty"`
 	Unlink bool `json:"unlink,omitempty"`
+	// Keep is what a file is to be whose content is in its place already, as
+	// Inode: nothing is staged for it.
+	Keep  *dirAttr `json:"keep,omitempty"`
+	Inode string   `json:"inode,omitempty"`
+
+	attr *dirAttr
 }
 
 // switchRecord says what is done to the tree for the steps from First on.
@@ -118,6 +124,7 @@ const (
 	opRename = "rename" // that file to another path
 	opMkdir  = "mkdir"  // a directory, if there is none
 	opRmdir  = "rmdir"  // that directory, if nothing is in it
+	opDress  = "dress"  // owner, mode and time of that file
 )
 
 // operation is one change of the tree. Carried out once more after a cut, it

@@ -128,6 +128,10 @@ func (w *switching) put(p *stagedPackage, old *desc.Package) error {
 			w.dir(f)
 			continue
 		}
+		if f.Keep != nil {
+			w.add(operation{Do: opDress, Path: f.Path, ID: f.Inode, Dir: f.Keep})
+			continue
+		}
 		if err := w.file(p, old, f); err != nil {
 			return err
 		}

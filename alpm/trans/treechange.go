@@ -43,6 +43,34 @@ func (t *tree) moveOver(from, to string) error {
 	return t.move(from, to)
 }
 
+// inode tells a regular file from another of the same name, whatever becomes of
+// its attributes.
+func (t *tree) inode(name string) string {
+	info, err := t.lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", st.Ino, st.Size)
+}
+
+// hasAttr tells whether a file has these attributes; for who is not root, the
+// owner does not count.
+func (t *tree) hasAttr(name string, want dirAttr) bool {
+	info, err := t.lstat(name)
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Mode&0o7777 != want.Mode || info.ModTime().UnixNano() != want.Time {
+		return false
+	}
+	return os.Geteuid() != 0 || int(st.Uid) == want.UID && int(st.Gid) == want.GID
+}
+
 // move gives what is at one path another one, over what is there.
 func (t *tree) move(from, to string) error {
 	fromDir, fromBase := splitPath(from)
@@ -61,7 +89,7 @@ func (t *tree) move(from, to string) error {
 	return t.root.Rename(path.Join(a, fromBase), path.Join(b, toBase))
 }
 
-// dirAttr is how a directory is to be.
+// dirAttr is how a directory is to be, or a file that stays.
 type dirAttr struct {
 	Mode uint32 `json:"mode"` // permissions with setuid, setgid and sticky bits
 	UID  int    `json:"uid,omitempty"`
@@ -119,6 +147,15 @@ func (t *tree) mkdirAll(name string) error {
 		return nil
 	}
 	return err
+}
+
+func (t *tree) setTimes(name string, nanoseconds int64) error {
+	d, base, err := t.parent(name)
+	if err != nil {
+		return err
+	}
+	when := time.Unix(0, nanoseconds)
+	return d.Chtimes(base, when, when)
 }
 
 // setTime sets the time of a directory that is there; any other is passed over.
