@@ -4,7 +4,8 @@
 // steps on copies of the same root, and compares all that they show and leave:
 // the exit code, what is printed (the plan in it), every file (type, content,
 // mode, owner, links, and the time of files of packages), the local database
-// and what scriptlets and hooks saw.
+// and what scriptlets and hooks saw. A third root is written without a journal,
+// as nodes and images are, and must end like the one with it.
 //
 // A story is a text, one statement a line. Stories are generated from a seed;
 // one in which the programs differ is made as short as it can be and printed.
