@@ -14,6 +14,19 @@ import (
 
 func isNoDevice(err error) bool { return errors.Is(err, unix.ENODEV) }
 
+// MountedAt tells where a subvolume, or a directory in it, is mounted in this
+// mount namespace; "" when it is not.
+func MountedAt(path string) (string, error) {
+	const op = "look for mounts of subvolume"
+	f, err := openSubvolume(path)
+	if err != nil {
+		return "", fail(op, path, err)
+	}
+	defer f.Close()
+	where, err := mountedAt(f)
+	return where, fail(op, path, err)
+}
+
 // mountedAt finds a mount of the subvolume f, or of a directory in it, in this
 // process's mount namespace; "" when there is none.
 func mountedAt(f *os.File) (string, error) {

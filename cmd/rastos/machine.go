@@ -176,6 +176,7 @@ func (subvolumes) Delete(path string) error              { return btrfs.Delete(p
 func (subvolumes) Sync(path string) error                { return btrfs.SyncFS(path) }
 func (subvolumes) IsSubvolume(path string) (bool, error) { return btrfs.IsSubvolume(path) }
 func (subvolumes) Below(path string) ([]string, error)   { return btrfs.Below(path) }
+func (subvolumes) MountedAt(path string) (string, error) { return btrfs.MountedAt(path) }
 func (subvolumes) Generation(path string) (uint64, error) {
 	info, err := btrfs.Info(path)
 	return info.Generation, err

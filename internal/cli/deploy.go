@@ -34,7 +34,7 @@ into the node's, and arms it: the next boot tries it, at most as often as
 		Example: "  rastos deploy 3\n  rastos deploy 3 --yes && systemctl reboot",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			number, err := nodeNumber(cmd, args[0])
+			number, err := s.nodeNumber(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -82,12 +82,12 @@ takes the newest good deployment that runs another node than the present one.`,
 	return cmd
 }
 
-func nodeNumber(cmd *cobra.Command, arg string) (int, error) {
-	n, err := strconv.Atoi(arg)
-	if err != nil || n < 1 {
+// nodeNumber is the number of the node that a person means.
+func (s *session) nodeNumber(cmd *cobra.Command, arg string) (int, error) {
+	if n, err := strconv.Atoi(arg); err == nil && n < 1 || arg == "" {
 		return 0, usage(cmd, fmt.Errorf("%q is not the number of a node", arg))
 	}
-	return n, nil
+	return s.Machine.NodeNumber(arg)
 }
 
 func (s *session) runDeploy(ctx context.Context, p *flow.DeployPlan, change changeFlags) error {

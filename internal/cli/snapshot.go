@@ -13,7 +13,17 @@ import (
 )
 
 func snapshotCommand(s *session) *cobra.Command {
-	return group("snapshot", "Look at the tree of system snapshots", snapshotTree(s), snapshotList(s), snapshotShow(s))
+	return group("snapshot", "Look at the tree of system snapshots, and change it",
+		snapshotTree(s),
+		snapshotList(s),
+		snapshotShow(s),
+		snapshotCreate(s),
+		snapshotBranch(s),
+		snapshotClone(s),
+		snapshotLabel(s),
+		snapshotPin(s),
+		snapshotDelete(s),
+	)
 }
 
 func snapshotTree(s *session) *cobra.Command {
@@ -59,8 +69,14 @@ func (s *session) printTree(t []flow.TreeNode, parent int, indent string) {
 
 func describe(n flow.TreeNode) string {
 	words := []string{n.Created.Local().Format("2006-01-02 15:04"), n.Reason}
+	for _, a := range n.Aliases {
+		words = append(words, "="+a)
+	}
 	if n.Label != "" {
 		words = append(words, "\""+n.Label+"\"")
+	}
+	if n.Pinned {
+		words = append(words, "pinned")
 	}
 	for _, d := range n.Deployments {
 		words = append(words, fmt.Sprintf("[%d %s]", d.Number, d.Shown))
@@ -82,13 +98,13 @@ func snapshotList(s *session) *cobra.Command {
 			if s.flags.json {
 				return s.printJSON(nodes)
 			}
-			t := report.NewTable("#NODE", "#PARENT", "CREATED", "#PACKAGES", "KERNEL", "LABEL", "REASON")
+			t := report.NewTable("#NODE", "#PARENT", "CREATED", "#PACKAGES", "KERNEL", "ALIAS", "LABEL", "REASON")
 			for _, n := range nodes {
 				parent := ""
 				if n.Parent != 0 {
 					parent = fmt.Sprint(n.Parent)
 				}
-				t.Row(fmt.Sprint(n.Number), parent, n.Created.Local().Format("2006-01-02 15:04"), fmt.Sprint(n.Count), n.Kernel, n.Label, n.Reason)
+				t.Row(fmt.Sprint(n.Number), parent, n.Created.Local().Format("2006-01-02 15:04"), fmt.Sprint(n.Count), n.Kernel, strings.Join(n.Aliases, ","), n.Label, n.Reason)
 			}
 			return t.Print(s.Stdout, s.outStyle())
 		},
@@ -102,7 +118,7 @@ func snapshotShow(s *session) *cobra.Command {
 		Example: "  rastos snapshot show 2",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			number, err := nodeNumber(cmd, args[0])
+			number, err := s.nodeNumber(cmd, args[0])
 			if err != nil {
 				return err
 			}
@@ -117,7 +133,15 @@ func snapshotShow(s *session) *cobra.Command {
 			t.Row("node", fmt.Sprint(n.Number))
 			t.Row("uuid", n.UUID)
 			t.Row("parent", fmt.Sprint(n.Parent))
+			if n.Replaces != 0 {
+				t.Row("replaces", fmt.Sprint(n.Replaces))
+			}
+			if n.ReplacedBy != 0 {
+				t.Row("replaced by", fmt.Sprint(n.ReplacedBy))
+			}
+			t.Row("aliases", strings.Join(n.Aliases, ", "))
 			t.Row("label", n.Label)
+			t.Row("pinned", fmt.Sprint(n.Pinned))
 			t.Row("reason", n.Reason)
 			t.Row("created", n.Created.Local().Format("2006-01-02 15:04:05 -0700"))
 			t.Row("kernel", n.Kernel)

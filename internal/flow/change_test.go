@@ -17,7 +17,6 @@ import (
 	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/repo"
 	"github.com/rastos/rastos/alpm/trans"
-	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/boot/esptest"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/node"
@@ -76,11 +75,6 @@ type packageBox struct {
 func newPackageBox(t *testing.T) *packageBox {
 	t.Helper()
 	b := &packageBox{box: newBox(t, esptest.OldName), repo: t.TempDir(), settings: Settings{CacheDir: t.TempDir(), Workers: 1}}
-	b.Machine.top = b.top
-	b.Cmdline = func() (string, error) { return fmt.Sprintf("quiet rastos.deploy=%d", b.booted), nil }
-	b.MountedESP = func(string) (boot.ESP, error) { return cutESP{b.esp, b.power}, nil }
-	b.FastTree = b.Tree
-	b.Geteuid = func() int { return 0 }
 	b.syncDir = t.TempDir()
 	b.check(os.WriteFile(b.manifestPath, []byte(fmt.Sprintf(`[system]
 hostname = "box"

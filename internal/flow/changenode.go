@@ -92,7 +92,7 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 		return n, err
 	}
 	return m.seal(w.sys, work, t, node.Node{
-		Reason: do.reason, Manifest: do.mf.SHA256, Owned: true,
+		Reason: do.reason, Manifest: do.mf.SHA256, Replaces: p.Base.Number, Owned: true,
 	}, do.mf.Kernel.Package)
 }
 

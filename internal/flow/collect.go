@@ -26,13 +26,7 @@ func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
 		if err := m.retire(sys, d); err != nil {
 			return err
 		}
-		if err := boot.RemoveEntry(sys.ESP, d.EntryName()); err != nil {
-			return err
-		}
-		if err := m.collectBlobs(sys, d.Number); err != nil {
-			return err
-		}
-		if err := sys.Deploys.Delete(d.Number); err != nil {
+		if err := m.dropDeployment(sys, d); err != nil {
 			return err
 		}
 		if err := m.collectNode(sys, d.Node); err != nil {
@@ -49,7 +43,11 @@ func (m *Machine) retire(sys *System, d deploy.Deployment) error {
 	if err != nil {
 		return err
 	}
-	if n.Label == "" {
+	claim, err := sys.claim(n)
+	if err != nil {
+		return err
+	}
+	if claim == "" {
 		// After a cut, recovery knows by this that the node is to go too.
 		if err := sys.Nodes.Own(n.Number); err != nil {
 			return err
@@ -183,7 +181,10 @@ func (m *Machine) collectNode(sys *System, number int) error {
 		}
 	}
 	n, err := sys.Nodes.Get(number)
-	if err != nil || n.Label != "" {
+	if err != nil {
+		return err
+	}
+	if claim, err := sys.claim(n); err != nil || claim != "" {
 		return err
 	}
 	return sys.Nodes.Delete(number)

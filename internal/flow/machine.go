@@ -77,6 +77,8 @@ type Loops interface {
 type Btrfs interface {
 	deploy.Subvolumes
 	UUID(path string) (string, error)
+	// MountedAt tells where a subvolume is mounted; "": nowhere.
+	MountedAt(path string) (string, error)
 }
 
 // Tree is the files below a system root. Names are slash-separated and relative;

@@ -205,6 +205,11 @@ func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 		Now:      func() time.Time { return time.Unix(1700000000, 0) },
 		NewUUID:  func() (string, error) { ids++; return fmt.Sprint(ids), nil },
 	}
+	b.Machine.top = b.top
+	b.Cmdline = func() (string, error) { return fmt.Sprintf("quiet rastos.deploy=%d", b.booted), nil }
+	b.MountedESP = func(string) (boot.ESP, error) { return cutESP{b.esp, b.power}, nil }
+	b.FastTree = b.Tree
+	b.Geteuid = func() int { return 0 }
 	b.manifestPath = filepath.Join(t.TempDir(), "rastos.toml")
 	b.check(os.WriteFile(b.manifestPath, []byte("[system]\nhostname = \"box\"\n[packages]\nofficial = [\"linux\"]\n[[repository]]\nname = \"core\"\nservers = [\"https://example.org\"]\n"), 0o600))
 	for _, v := range volumes() {

@@ -42,6 +42,10 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 		return err
 	}
 	removed = append(removed, more...)
+	if more, err = m.doomed(sys); err != nil {
+		return err
+	}
+	removed = append(removed, more...)
 	if more, err = sys.ownerless(); err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 }
 
 // ownerless removes the nodes that were made for a deployment which never came
-// to be, or has gone. A node that a person named stays.
+// to be, or has gone. What a person named, or works on, stays.
 func (sys *System) ownerless() (removed []string, err error) {
 	nodes, err := sys.Nodes.List()
 	if err != nil {
@@ -72,7 +76,12 @@ func (sys *System) ownerless() (removed []string, err error) {
 	}
 	for _, n := range nodes {
 		runs := func(d deploy.Deployment) bool { return d.Node == n.Number }
-		if !n.Owned || n.Label != "" || slices.ContainsFunc(all, runs) {
+		if !n.Owned || slices.ContainsFunc(all, runs) {
+			continue
+		}
+		if claim, err := sys.claim(n); err != nil {
+			return removed, err
+		} else if claim != "" {
 			continue
 		}
 		if err := sys.Nodes.Delete(n.Number); err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/rastos/rastos/internal/account"
@@ -22,6 +23,9 @@ const (
 	runningESP = "/efi"
 	lockName   = node.Folder + "/lock"
 )
+
+// exitLocked is the exit code of what another process keeps from being done.
+const exitLocked = 10
 
 func (m *Machine) topDir() string { return cmp.Or(m.top, runningTop) }
 
@@ -101,13 +105,26 @@ func (m *Machine) open(top string) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes := &node.Store{Top: top, Files: files, Subvols: m.Btrfs, Now: m.Now, NewUUID: m.NewUUID}
+	nodes := &node.Store{
+		Top: top, Files: files, Subvols: m.Btrfs, Now: m.Now, NewUUID: m.NewUUID,
+		Hold: m.holdWork, Holder: node.Holder{PID: os.Getpid(), User: m.User},
+	}
 	return &System{
 		UUID:    uuid,
 		files:   files,
 		Nodes:   nodes,
 		Deploys: &deploy.Store{Nodes: nodes, Subvols: m.Btrfs, Open: m.EtcDir, Keyed: account.MergeFile},
 	}, nil
+}
+
+// holdWork locks the folder of a transaction, or tells that another process does.
+func (m *Machine) holdWork(path string) (release func(), busy bool, err error) {
+	release, err = m.Lock(path)
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) && coded.ExitCode() == exitLocked {
+		return nil, true, nil
+	}
+	return release, false, err
 }
 
 func (sys *System) lockPath() string { return filepath.Join(sys.Nodes.Top, lockName) }

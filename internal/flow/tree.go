@@ -2,12 +2,20 @@
 
 package flow
 
-import "github.com/rastos/rastos/internal/node"
+import (
+	"maps"
+	"slices"
 
-// TreeNode is a node with the deployments that run it.
+	"github.com/rastos/rastos/internal/node"
+)
+
+// TreeNode is a node with the deployments that run it, and what else is said of
+// it elsewhere than in its own record.
 type TreeNode struct {
 	node.Node
 	Deployments []DeploymentStatus `json:"deployments,omitempty"`
+	Aliases     []string           `json:"aliases,omitempty"`     // that lead to it
+	ReplacedBy  int                `json:"replaced_by,omitempty"` // its next version
 }
 
 // SnapshotTree reads all nodes of the running machine, by number; Parent makes
@@ -17,6 +25,7 @@ func (m *Machine) SnapshotTree() ([]TreeNode, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer sys.Close()
 	nodes, err := sys.Nodes.List()
 	if err != nil {
 		return nil, err
@@ -25,16 +34,19 @@ func (m *Machine) SnapshotTree() ([]TreeNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[int]bool{}
-	for _, n := range nodes {
-		known[n.Number] = true
+	counters, err := sys.Nodes.State()
+	if err != nil {
+		return nil, err
+	}
+	tree, aliases := node.NewTree(nodes), map[int][]string{}
+	for _, name := range slices.Sorted(maps.Keys(counters.Aliases)) {
+		to := tree.Newest(counters.Aliases[name])
+		aliases[to] = append(aliases[to], name)
 	}
 	out := make([]TreeNode, 0, len(nodes))
 	for _, n := range nodes {
-		if !known[n.Parent] {
-			n.Parent = 0 // its parent was deleted: it stands as a root of its own
-		}
-		t := TreeNode{Node: n}
+		n.Parent = tree.Parent(n.Number)
+		t := TreeNode{Node: n, Aliases: aliases[n.Number], ReplacedBy: tree.Next(n.Number)}
 		for _, d := range st.Deployments {
 			if d.Node == n.Number {
 				t.Deployments = append(t.Deployments, d)

@@ -7,15 +7,19 @@
 //	@rastos/nodes/<id>/root       the sealed tree
 //	@rastos/nodes/<id>/node.json  what is known of it; without it the node does not exist
 //	@rastos/work/<tx>/root        what a transaction is building; garbage after a crash
+//	@rastos/work/<tx>/lock        held by the process that works there
+//	@rastos/work/<tx>/commit.json several nodes that come to be at once
 //
 // A node comes to be in this order, so that a power cut leaves either no node
 // or a whole one: read-write snapshot of the base into work, changes there,
 // file system synced, read-only snapshot straight into nodes/<id> (a read-only
-// subvolume cannot be moved), node.json written by rename. Recover removes
-// what a cut left behind.
+// subvolume cannot be moved), node.json written by rename. Several that belong
+// together are a Batch: sealed one by one, and there by one rename. Recover
+// finishes a batch whose rename was made, and removes what else a cut left.
 //
-// Branching, sealing, listing, deleting and recovery are here; replaying a
-// change over a subtree, diffs and retention are not yet.
+// A change of a node makes another one that replaces it: so a branch of the tree
+// has versions, and an alias leads to its newest. Which nodes a change of a whole
+// subtree is about, Tree works out.
 package node
 
 import (
@@ -34,14 +38,19 @@ const Folder = "@rastos"
 type Node struct {
 	Number   int       `json:"number"`
 	UUID     string    `json:"uuid"`
-	Parent   int       `json:"parent,omitempty"` // 0: a root of the tree
+	Parent   int       `json:"parent,omitempty"`   // 0: a root of the tree
+	Replaces int       `json:"replaces,omitempty"` // the node that this is a newer version of
 	Label    string    `json:"label,omitempty"`
-	Reason   string    `json:"reason"` // the command or story that made it
+	Pinned   bool      `json:"pinned,omitempty"` // never deleted to make room
+	Reason   string    `json:"reason"`           // the command or story that made it
 	Created  time.Time `json:"created"`
 	Manifest string    `json:"manifest,omitempty"` // sha256 of the manifest it was made from
 	Packages string    `json:"packages,omitempty"` // sha256 of the sorted "name version" lines
 	Count    int       `json:"package_count"`
 	Kernel   string    `json:"kernel,omitempty"` // release, as in usr/lib/modules/<release>
+	Files    bool      `json:"files,omitempty"`  // not only packages made it differ from what it replaces
+	Taken    bool      `json:"taken,omitempty"`  // a picture of a running system: kept as long as [snapshots] keep says
+	Doomed   bool      `json:"doomed,omitempty"` // being deleted: there is no way back
 	Owned    bool      `json:"owned,omitempty"`  // made for a deployment: it goes when the last one that runs it does
 }
 
@@ -84,6 +93,10 @@ type State struct {
 	Node       int `json:"node"`       // number of the newest node
 	Deployment int `json:"deployment"` // number of the newest deployment
 	Work       int `json:"work"`       // number of the newest transaction
+
+	// Aliases are names that people gave to nodes. One leads to the newest
+	// version of its node.
+	Aliases map[string]int `json:"aliases,omitempty"`
 }
 
 func decode(data []byte, into any, what string) error {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -23,6 +22,17 @@ type Store struct {
 	Subvols Subvolumes
 	Now     func() time.Time
 	NewUUID func() (string, error)
+	// Hold locks a file for as long as this process lives, or tells that another
+	// one does. nil: nobody else works here.
+	Hold func(path string) (release func(), busy bool, err error)
+	// Holder is who works here, for others to read.
+	Holder Holder
+}
+
+// Holder is a process and the person that it works for.
+type Holder struct {
+	PID  int    `json:"pid,omitempty"`
+	User string `json:"user,omitempty"`
 }
 
 const (
@@ -149,112 +159,10 @@ func (s *Store) numbers(dir string) ([]int, error) {
 	return out, nil
 }
 
-// SetLabel renames a node for people.
-func (s *Store) SetLabel(number int, label string) error {
-	n, err := s.Get(number)
-	if err != nil {
-		return err
-	}
-	if strings.ContainsAny(label, "\n\r\t") {
-		return fmt.Errorf("label of node %d: it must be one line", number)
-	}
-	n.Label = label
-	return s.writeNode(n)
-}
-
-// Own hands a node over to the deployments that run it: it goes with the last.
-func (s *Store) Own(number int) error {
-	n, err := s.Get(number)
-	if err != nil || n.Owned {
-		return err
-	}
-	n.Owned = true
-	return s.writeNode(n)
-}
-
 func (s *Store) writeNode(n Node) error {
 	data, err := encode(n)
 	if err != nil {
 		return err
 	}
 	return s.Files.WriteFile(metaName(n.Number), data, 0o644)
-}
-
-// Delete removes a node: node.json first, so that a cut leaves no node with
-// half a tree. The caller has made sure that nothing boots or mounts it.
-func (s *Store) Delete(number int) error {
-	if _, err := s.Get(number); err != nil {
-		return err
-	}
-	if err := s.Files.RemoveAll(metaName(number)); err != nil {
-		return err
-	}
-	return s.dropFolder(path.Join(nodesDir, strconv.Itoa(number)))
-}
-
-// dropFolder deletes the subvolume `root` of a folder and then the folder.
-func (s *Store) dropFolder(name string) error {
-	root := filepath.Join(s.Top, filepath.FromSlash(name), "root")
-	sub, err := s.Subvols.IsSubvolume(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if sub {
-		if err := s.deleteWhole(root); err != nil {
-			return err
-		}
-	}
-	return s.Files.RemoveAll(name)
-}
-
-// deleteWhole deletes a subvolume with those inside it: a scriptlet may have
-// made some, and btrfs deletes none that holds others.
-func (s *Store) deleteWhole(root string) error {
-	inner, err := s.Subvols.Below(root)
-	if err != nil {
-		return err
-	}
-	for _, p := range append(inner, root) {
-		if err := s.Subvols.Delete(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Recover removes what an interrupted transaction left: every work folder, and
-// every node folder without node.json. It returns the names that it removed.
-// The caller holds the lock, so that no work folder is in use.
-func (s *Store) Recover() ([]string, error) {
-	var removed []string
-	work, err := s.numbers(workDir)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range work {
-		name := path.Join(workDir, strconv.Itoa(id))
-		if err := s.dropFolder(name); err != nil {
-			return removed, err
-		}
-		removed = append(removed, name)
-	}
-	nodes, err := s.numbers(nodesDir)
-	if err != nil {
-		return removed, err
-	}
-	for _, id := range nodes {
-		_, err := s.Files.Lstat(metaName(id))
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return removed, err
-		}
-		name := path.Join(nodesDir, strconv.Itoa(id))
-		if err := s.dropFolder(name); err != nil {
-			return removed, err
-		}
-		removed = append(removed, name)
-	}
-	return removed, nil
 }

@@ -132,6 +132,9 @@ func (f *FakeSubvolumes) Below(path string) ([]string, error) {
 	return out, nil
 }
 
+// MountedAt is nowhere: nothing is mounted.
+func (f *FakeSubvolumes) MountedAt(string) (string, error) { return "", nil }
+
 // Generation is what Touch counted.
 func (f *FakeSubvolumes) Generation(path string) (uint64, error) {
 	f.mu.Lock()

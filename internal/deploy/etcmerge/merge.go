@@ -124,7 +124,7 @@ func (m *merger) one(p string) error {
 		return nil
 	}
 	switch {
-	case l.ok && alwaysLive(p):
+	case l.ok && Identity(p):
 		return nil
 	case l.equal(n), n.equal(b):
 		return nil
@@ -320,7 +320,9 @@ func isText(data []byte) bool {
 	return utf8.Valid(data) && !bytes.ContainsRune(data, 0)
 }
 
-func alwaysLive(p string) bool {
+// Identity tells whether a path says which machine this is: a merge leaves it as
+// it is live, and no picture that is taken of the machine has it.
+func Identity(p string) bool {
 	switch {
 	case p == "machine-id", p == "adjtime", strings.HasSuffix(p, ".keytab"):
 		return true
