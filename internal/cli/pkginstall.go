@@ -21,11 +21,14 @@ NAME=VERSION, an archive or its URL. What is there in the very version stays as 
 is; if it came as a dependency, it counts as asked for from then on.
 
 The plan is shown first. On a machine that was booted from a node it is carried out
-in a new node that the next boot tries, elsewhere in place.`
+in a new node that the next boot tries, elsewhere in place. --node makes a new version
+of another node, which is not deployed; --tree also makes new versions of all that is
+below it, all of them at once.`
 
 func pkgInstall(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.InstallRequest
+	var where flow.Where
 	var change changeFlags
 	cmd := &cobra.Command{
 		Use:   "install TARGET...",
@@ -33,16 +36,19 @@ func pkgInstall(s *session) *cobra.Command {
 		Long:  pkgInstallLong,
 		Example: `  rastos pkg install vim
   rastos pkg install ./hello-1.0-1-any.pkg.tar.zst --yes
-  rastos pkg install core/bash --sync --dry-run --json`,
+  rastos pkg install core/bash --sync --dry-run --json
+  rastos pkg install nginx --node web
+  rastos pkg install strace --tree --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, targets []string) error {
 			r.Targets, r.Ask = targets, s.asker(change)
-			return s.change(cmd.Context(), at, change, func(w *flow.World) (*flow.ChangePlan, error) {
+			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanInstall(cmd.Context(), s.sink(), w, r)
 			})
 		},
 	}
 	atRoot(cmd, &at)
+	atNode(cmd, &where)
 	f := cmd.Flags()
 	f.BoolVar(&r.Refresh, "sync", false, "bring the databases of the repositories up to date first")
 	f.BoolVar(&r.AsDeps, "as-deps", false, "let what is installed count as dependencies")
@@ -56,6 +62,7 @@ func pkgInstall(s *session) *cobra.Command {
 func pkgRemove(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.RemoveRequest
+	var where flow.Where
 	var change changeFlags
 	cmd := &cobra.Command{
 		Use:   "remove TARGET...",
@@ -65,16 +72,18 @@ not removed, unless --cascade takes these along or --unneeded leaves it. Changed
 configuration files stay as NAME.pacsave, unless --purge takes them, too.`,
 		Example: `  rastos pkg remove vim
   rastos pkg remove vim --recursive --purge
-  rastos pkg remove python --cascade --dry-run`,
+  rastos pkg remove python --cascade --dry-run
+  rastos pkg remove strace --node 3 --tree`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, targets []string) error {
 			r.Targets, r.Ask = targets, s.asker(change)
-			return s.change(cmd.Context(), at, change, func(w *flow.World) (*flow.ChangePlan, error) {
+			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanRemove(cmd.Context(), s.sink(), w, r)
 			})
 		},
 	}
 	atRoot(cmd, &at)
+	atNode(cmd, &where)
 	f := cmd.Flags()
 	f.BoolVarP(&r.Recursive, "recursive", "s", false, "remove dependencies, too, that only they needed")
 	f.BoolVarP(&r.Cascade, "cascade", "c", false, "remove what needs them, too")
@@ -90,6 +99,7 @@ func pkgUpgrade(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.UpgradeRequest
 	var noSync bool
+	var where flow.Where
 	var change changeFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
@@ -99,16 +109,18 @@ date, with the replacements that the repositories ask for. What the manifest hol
 back (ignore), or IgnorePkg of pacman.conf, stays as it is.`,
 		Example: `  rastos pkg upgrade
   rastos pkg upgrade --ignore linux --yes
+  rastos pkg upgrade --node web --tree
   rastos pkg upgrade --root /mnt --no-sync --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.Refresh, r.Ask = !noSync, s.asker(change)
-			return s.change(cmd.Context(), at, change, func(w *flow.World) (*flow.ChangePlan, error) {
+			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanPkgUpgrade(cmd.Context(), s.sink(), w, r)
 			})
 		},
 	}
 	atRoot(cmd, &at)
+	atNode(cmd, &where)
 	f := cmd.Flags()
 	f.BoolVar(&noSync, "no-sync", false, "use the databases of the repositories as they are")
 	f.BoolVar(&r.Downgrade, "downgrade", false, "take what the repositories have, older or not")

@@ -14,6 +14,7 @@ import (
 )
 
 func upgradeCommand(s *session) *cobra.Command {
+	var where flow.Where
 	var change changeFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
@@ -21,13 +22,20 @@ func upgradeCommand(s *session) *cobra.Command {
 		Long: `Upgrade fetches the package databases, builds a new node with the newer packages
 beside the running one, carries this machine's /etc over into it, and arms it: the
 next boot tries it, as often as [snapshots] tries says, and falls back to the last
-good system if it fails. The running system is not touched.`,
-		Example: "  rastos upgrade\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --dry-run --json",
+good system if it fails. The running system is not touched.
+
+--node makes a new version of another node instead, which is not deployed; --tree
+also makes new versions of all that is below the node, all of them at once.`,
+		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --dry-run --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if where.Given() {
+				return s.upgradeNodes(cmd.Context(), where, change)
+			}
 			return s.upgrade(cmd.Context(), change)
 		},
 	}
+	atNode(cmd, &where)
 	change.add(cmd)
 	return cmd
 }

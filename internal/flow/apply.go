@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,4 +168,9 @@ type nodeWork struct {
 	tree func(ctx context.Context, env trans.Env, t Tree) error
 	// etc is called when the deployment's /etc was merged; nil: nothing is done.
 	etc func(deploy.Deployment) error
+	// kernelPackage is the one that the node boots; "": the manifest's.
+	kernelPackage string
+	files         bool // it changes more than packages do
 }
+
+func (w nodeWork) kernel() string { return cmp.Or(w.kernelPackage, w.mf.Kernel.Package) }

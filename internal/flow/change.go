@@ -64,7 +64,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	if err := m.needRootAt(w.Root, r.Verb); err != nil {
 		return nil, err
 	}
-	if r.Refresh {
+	if r.Refresh && !w.fresh {
 		if _, err := m.Refresh(ctx, sink, w); err != nil {
 			return nil, err
 		}
@@ -99,7 +99,8 @@ func recoverPackages(ctx context.Context, sink report.Sink, env trans.Env) error
 func (w *World) Plan(verb string, packages *trans.Plan) *ChangePlan {
 	p := &ChangePlan{Verb: verb, Root: w.Root, Packages: packages}
 	if w.sys != nil {
-		p.Base, p.From = &w.base, w.sys.Booted
+		base := w.base
+		p.Base, p.From = &base, w.sys.Booted
 	}
 	return p
 }

@@ -56,10 +56,23 @@ func (m *Machine) changeInNode(ctx context.Context, sink report.Sink, w *World, 
 
 // buildNode makes the new node: a copy of the base, the packages in it,
 // sealed. Whatever fails before the seal leaves nothing.
-func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork, record *recorder) (n node.Node, err error) {
-	work, err := w.sys.Nodes.Begin(p.Base.Number, p.Verb)
+func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork, record *recorder) (node.Node, error) {
+	work, n, err := m.buildWork(ctx, sink, w, p, do, record)
 	if err != nil {
 		return n, err
+	}
+	n.Owned = true
+	if n, err = work.Seal(n); err != nil {
+		err = errors.Join(err, work.Discard())
+	}
+	return n, err
+}
+
+// buildWork makes what buildNode seals. record is nil for what the history of
+// this machine is not about.
+func (m *Machine) buildWork(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, do nodeWork, record *recorder) (work *node.Work, n node.Node, err error) {
+	if work, err = w.sys.Nodes.Begin(p.Base.Number, p.Verb); err != nil {
+		return nil, n, err
 	}
 	defer func() {
 		if err != nil {
@@ -68,32 +81,34 @@ func (m *Machine) buildNode(ctx context.Context, sink report.Sink, w *World, p *
 	}()
 	t, err := m.FastTree(work.Root())
 	if err != nil {
-		return n, err
+		return work, n, err
 	}
 	defer t.Close()
 	if err := m.liveAccounts(w.sys, t); err != nil {
-		return n, err
+		return work, n, err
 	}
 	env, err := w.env(work.Root(), w.syncDir)
 	if err != nil {
-		return n, err
+		return work, n, err
 	}
-	record.tree, env.History = env, record
+	if record != nil {
+		record.tree, env.History = env, record
+	}
 	if !p.Packages.Empty() {
 		events := w.events(sink)
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
-			return n, err
+			return work, n, err
 		}
 		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
-			return n, err
+			return work, n, err
 		}
 	}
 	if err := do.tree(ctx, env, t); err != nil {
-		return n, err
+		return work, n, err
 	}
-	return m.seal(w.sys, work, t, node.Node{
-		Reason: do.reason, Manifest: do.mf.SHA256, Replaces: p.Base.Number, Owned: true,
-	}, do.mf.Kernel.Package)
+	n = node.Node{Reason: do.reason, Manifest: do.mf.SHA256, Replaces: p.Base.Number}
+	n, err = m.finish(work, t, n, do.kernel())
+	return work, n, err
 }
 
 // liveAccounts gives a tree being built this machine's user and group numbers,

@@ -164,6 +164,15 @@ func (p *ChangePlan) note(format string, args ...any) {
 
 // PlanRemove works out what removing packages means.
 func (m *Machine) PlanRemove(ctx context.Context, sink report.Sink, w *World, r RemoveRequest) (*ChangePlan, error) {
+	if w.lenient {
+		var err error
+		if r.Targets, err = w.present(r.Targets); err != nil {
+			return nil, err
+		}
+		if len(r.Targets) == 0 {
+			return w.Plan("remove", &trans.Plan{}), nil
+		}
+	}
 	req := trans.Request{
 		Remove: r.Targets, Recursive: r.Recursive, Cascade: r.Cascade, Unneeded: r.Unneeded, Answer: r.Ask.answer(),
 	}
@@ -173,6 +182,21 @@ func (m *Machine) PlanRemove(ctx context.Context, sink report.Sink, w *World, r 
 		w.noteDeclared(p)
 	}
 	return p, err
+}
+
+// present leaves out targets that name nothing that is installed.
+func (w *World) present(targets []string) ([]string, error) {
+	env, err := w.HeadEnv()
+	if err != nil {
+		return nil, err
+	}
+	db, err := trans.Installed(env)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(targets), func(t string) bool {
+		return db.Package(t) == nil && !slices.ContainsFunc(db.Packages(), func(p *desc.Package) bool { return slices.Contains(p.Groups, t) })
+	}), nil
 }
 
 // PlanPkgUpgrade works out what is newer.

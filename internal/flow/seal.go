@@ -20,6 +20,15 @@ import (
 
 // seal checks a finished tree and makes it a node.
 func (m *Machine) seal(sys *System, w *node.Work, t Tree, n node.Node, kernelPackage string) (node.Node, error) {
+	n, err := m.finish(w, t, n, kernelPackage)
+	if err != nil {
+		return n, err
+	}
+	return w.Seal(n)
+}
+
+// finish makes a tree ready to be sealed, and fills in what is known of it.
+func (m *Machine) finish(w *node.Work, t Tree, n node.Node, kernelPackage string) (node.Node, error) {
 	if err := m.flatten(w.Root()); err != nil {
 		return n, err
 	}
@@ -39,10 +48,7 @@ func (m *Machine) seal(sys *System, w *node.Work, t Tree, n node.Node, kernelPac
 	}
 	// systemd runs sysusers, tmpfiles and ldconfig again for a /usr that it has
 	// not seen yet.
-	if err := t.RemoveAll("etc/.updated"); err != nil {
-		return n, err
-	}
-	return w.Seal(n)
+	return n, t.RemoveAll("etc/.updated")
 }
 
 // flatten makes directories of the subvolumes that scriptlets made in a tree

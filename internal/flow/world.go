@@ -42,6 +42,9 @@ type World struct {
 	syncDir string    // of the repositories' databases; "": the tree's own
 	sys     *System   // of a machine booted from a node; nil: changes happen in place
 	base    node.Node // its head, which changes build on
+	side    bool      // base is another node than the head: what comes of it is not deployed
+	fresh   bool      // the repositories' databases were brought up to date already
+	lenient bool      // what is to be removed may be absent
 	undoes  string    // the transaction of the history that the next change takes back
 }
 

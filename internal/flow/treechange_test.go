@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
+	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
+)
+
+// tree is a package box whose node 2 has the branches 3 (web) and 4, and 5 below 3.
+func newTreeBox(t *testing.T) *packageBox {
+	t.Helper()
+	b := newPackageBox(t)
+	for _, at := range []struct{ ref, alias string }{{"2", "web"}, {"2", ""}, {"web", ""}} {
+		_, err := b.Branch(report.Discard{}, at.ref, Naming{Alias: at.alias})
+		b.check(err)
+	}
+	publish(t, b.repo, makePackage(t, b.repo, "tool", "2-1", nil, nil), makePackage(t, b.repo, "extra", "1-1", nil, nil))
+	return b
+}
+
+func (b *packageBox) install(names ...string) func(*World) (*ChangePlan, error) {
+	return func(w *World) (*ChangePlan, error) {
+		return b.PlanInstall(b.t.Context(), report.Discard{}, w, InstallRequest{Targets: names, Refresh: true})
+	}
+}
+
+// changeTree plans and runs a change of nodes.
+func (b *packageBox) changeTree(at Where, plan func(*World) (*ChangePlan, error)) (*TreePlan, TreeDone) {
+	b.t.Helper()
+	w := b.world()
+	p, err := b.PlanTree(w, at, plan)
+	b.check(err)
+	done, err := b.RunTree(b.t.Context(), report.Discard{}, w, p)
+	b.check(err)
+	b.whole()
+	return p, done
+}
+
+func (b *packageBox) wantShape(want string) {
+	b.t.Helper()
+	if got := b.shape(); got != want {
+		b.t.Errorf("the tree is %s, want %s", got, want)
+	}
+}
+
+func TestAChangeOfANodeIsANewVersionOfItAndNotDeployed(t *testing.T) {
+	b := newTreeBox(t)
+	_, done := b.changeTree(Where{Node: "web"}, b.install("extra"))
+	b.wantShape("1(0) 2(0) 3(2) 4(2) 5(3) 6(3)")
+	n := done.Nodes[0]
+	if done.Deployment != nil || n.Replaces != 3 || n.Owned || n.Files || n.Reason != "install: install extra 1-1" {
+		t.Errorf("%+v", done)
+	}
+	if got := b.versions(6); got["extra"] != "1-1" || got["tool"] != "1-1" {
+		t.Errorf("node 6 has %v", got)
+	}
+	// The alias has moved on; another change builds on the newest version.
+	if got, err := b.NodeNumber("web"); err != nil || got != 6 {
+		t.Errorf("web is %d, %v", got, err)
+	}
+	b.changeTree(Where{Node: "web"}, func(w *World) (*ChangePlan, error) {
+		return b.PlanRemove(t.Context(), report.Discard{}, w, RemoveRequest{Targets: []string{"tool"}})
+	})
+	if got := b.versions(7); got["extra"] != "1-1" || got["tool"] != "" {
+		t.Errorf("node 7 has %v", got)
+	}
+	// The machine's own history tells nothing of it, and its head is what it was.
+	entries, err := b.PkgHistory(report.Discard{}, b.world(), nil)
+	b.check(err)
+	if len(entries) != 0 || b.world().base.Number != 2 {
+		t.Errorf("history %+v, head %d", entries, b.world().base.Number)
+	}
+}
+
+func TestAnUpgradeOfASubtreeKeepsItsShape(t *testing.T) {
+	b := newTreeBox(t)
+	b.changeTree(Where{Node: "4"}, b.install("extra")) // 6 of 4
+	upgrade := func(w *World) (*ChangePlan, error) {
+		return b.PlanPkgUpgrade(t.Context(), report.Discard{}, w, UpgradeRequest{Refresh: true})
+	}
+	p, done := b.changeTree(Where{Tree: true}, upgrade)
+	// 2 → 7, 3 → 8 and 5 → 9 below it, and of 4 only its newest version, 6 → 10.
+	b.wantShape("1(0) 2(0) 3(2) 4(2) 5(3) 6(4) 7(2) 8(7) 9(8) 10(7)")
+	if done.Deployment == nil || done.Deployment.Node != 7 || done.Deployment.State != deploy.Armed || len(p.Nodes) != 4 {
+		t.Errorf("%+v", done)
+	}
+	for _, number := range []int{7, 8, 9, 10} {
+		got := b.versions(number)
+		if extra := map[bool]string{true: "1-1"}[number == 10]; got["tool"] != "2-1" || got["extra"] != extra {
+			t.Errorf("node %d has %v", number, got)
+		}
+	}
+	entries, err := b.PkgHistory(report.Discard{}, b.world(), nil)
+	b.check(err)
+	if len(entries) != 1 || entries[0].Node != 7 {
+		t.Errorf("history %+v", entries)
+	}
+	// Again, there is nothing to do anywhere.
+	p, err = b.PlanTree(b.world(), Where{Tree: true}, upgrade)
+	b.check(err)
+	if !p.Empty() {
+		t.Errorf("%+v", p.Nodes)
+	}
+}
+
+func TestWhatANodeOfATreeLacksNeedsNoRemoval(t *testing.T) {
+	b := newTreeBox(t)
+	b.changeTree(Where{Node: "web"}, b.install("extra")) // 6, child of 3
+	b.changeTree(Where{Node: "6"}, b.install("tool"))    // 7 with tool 2-1
+	remove := func(names ...string) func(*World) (*ChangePlan, error) {
+		return func(w *World) (*ChangePlan, error) {
+			return b.PlanRemove(t.Context(), report.Discard{}, w, RemoveRequest{Targets: names})
+		}
+	}
+	// At the root it is an error, as it is without --tree.
+	if _, err := b.PlanTree(b.world(), Where{Node: "2", Tree: true}, remove("extra")); err == nil {
+		t.Error("what the root lacks was to be removed")
+	}
+	p, done := b.changeTree(Where{Node: "7", Tree: true}, remove("extra"))
+	if len(p.Nodes) != 1 || len(done.Nodes) != 1 {
+		t.Errorf("%+v", p.Nodes)
+	}
+	// Below a root that changes, one that does not follows as a copy.
+	b.changeTree(Where{Node: "4"}, remove("tool"))
+	_, done = b.changeTree(Where{Node: "2", Tree: true}, remove("tool"))
+	var copies int
+	for _, n := range done.Nodes {
+		if b.versions(n.Number)["tool"] != "" {
+			t.Errorf("node %d has it still", n.Number)
+		}
+		if n.Reason == fmt.Sprintf("follows its parent, node %d", n.Parent) {
+			copies++
+		}
+	}
+	if copies != 1 {
+		t.Errorf("%d copies in %+v", copies, done.Nodes)
+	}
+}
+
+func TestAFailedNodeOfATreeLeavesTheWholeTreeAsItWas(t *testing.T) {
+	b := newTreeBox(t)
+	bad := makePackage(t, b.repo, "linux", "7-1", nil, nil) // it takes the kernel away
+	publish(t, b.repo, bad)
+	before := b.shape()
+	w := b.world()
+	p, err := b.PlanTree(w, Where{Node: "2", Tree: true}, b.install("linux"))
+	b.check(err)
+	_, err = b.RunTree(t.Context(), report.Discard{}, w, p)
+	var kernel *kernelError
+	if !errors.As(err, &kernel) {
+		t.Fatalf("got %v", err)
+	}
+	b.whole()
+	b.wantShape(before)
+}
+
+func TestAnOvertakenPlanOfATreeIsNotRun(t *testing.T) {
+	b := newTreeBox(t)
+	w := b.world()
+	p, err := b.PlanTree(w, Where{Node: "2", Tree: true}, b.install("extra"))
+	b.check(err)
+	b.changeTree(Where{Node: "4"}, b.install("extra"))
+	var stale *overtakenNodes
+	if _, err := b.RunTree(t.Context(), report.Discard{}, w, p); !errors.As(err, &stale) {
+		t.Errorf("got %v", err)
+	}
+	var none *node.NotFoundError
+	if _, err := b.PlanTree(w, Where{Node: "99"}, b.install("extra")); !errors.As(err, &none) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAChangeOfASubtreeCutAnywhereIsMadeOfAllOrOfNone(t *testing.T) {
+	none, all := 0, 0
+	for cut := 0; ; cut += testkit.Rounds(9, 1) {
+		b := newTreeBox(t)
+		w := b.world()
+		p, err := b.PlanTree(w, Where{Node: "2", Tree: true}, b.install("extra"))
+		b.check(err)
+		b.power.left = cut
+		_, err = b.RunTree(t.Context(), report.Discard{}, w, p)
+		if err != nil && !b.power.off {
+			t.Fatalf("cut %d: %v", cut, err)
+		}
+		done := !b.power.off
+		b.recoverWithCuts(cut)
+		b.whole()
+		switch got := b.shape(); {
+		case got == "1(0) 2(0) 3(2) 4(2) 5(3)" && !done:
+			none++
+		default:
+			all++
+			list, err := b.system(b.booted).Nodes.List()
+			b.check(err)
+			if len(list) != 9 {
+				t.Fatalf("cut %d: %s", cut, got)
+			}
+			for _, n := range list[5:] {
+				if b.versions(n.Number)["extra"] != "1-1" || n.Parent != 2 && n.Parent < 6 {
+					t.Errorf("cut %d: %+v", cut, n)
+				}
+			}
+		}
+		if done {
+			break
+		}
+	}
+	if none == 0 || all < 2 {
+		t.Errorf("%d times none, %d times all", none, all)
+	}
+}
