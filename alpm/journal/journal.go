@@ -51,6 +51,8 @@ const (
 	formZstd = 1
 	// packFrom is the size from which packing is worth it.
 	packFrom = 1 << 10
+	// packWindow keeps the memory for packing small.
+	packWindow = 1 << 20
 	// maxRecord bounds what is unpacked for one record.
 	maxRecord = 1 << 30
 )
@@ -107,7 +109,7 @@ func Open(path string) (*Log, []Record, error) {
 }
 
 func newLog(path string, f *os.File) (*Log, error) {
-	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(packWindow))
 	return &Log{path: path, f: f, pack: pack}, err
 }
 

@@ -77,6 +77,7 @@ func (r *runner) stage(ctx context.Context) (*stager, error) {
 	if err := s.packages(ctx); err != nil {
 		return s, err
 	}
+	r.decoders = decoders{} // they keep some ten megabytes each
 	return s, s.flush()
 }
 

@@ -10,8 +10,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -28,7 +26,6 @@ var version = "0.0.0-dev"
 
 func main() {
 	run.MaybeChild()
-	collectLate()
 	procs.Settle(os.Getenv)
 	os.Exit(rastos())
 }
@@ -60,20 +57,6 @@ func rastos() int {
 		Pacman:           runPacman,
 		Version:          version,
 	}, os.Args[1:])
-}
-
-// lateFirst is the heap's growth, in percent of 4 MiB, up to the first garbage
-// collection: 32 MiB.
-const lateFirst = 800
-
-// collectLate puts the first garbage collection off. Most questions are
-// answered before it comes; from then on the heap grows as is usual.
-func collectLate() {
-	if os.Getenv("GOGC") != "" {
-		return
-	}
-	before := debug.SetGCPercent(lateFirst)
-	runtime.AddCleanup(new([16]byte), func(percent int) { debug.SetGCPercent(percent) }, before)
 }
 
 // apart goes on in a mount namespace of its own. Who is not root is told by
