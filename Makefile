@@ -102,7 +102,7 @@ bench: bench-packages bench-databases ## run all benchmarks (root)
 
 SET ?= bench
 
-bench-packages: host-tools bench-repo ## measure installs and repo-add against pacman (root; SET=demo: the small set)
+bench-packages: host-tools build bench-repo ## measure installs, upgrades, -Qkk and repo-add against pacman (root; SET=demo: the small set)
 	CGO_ENABLED=0 $(GO) run -trimpath -ldflags '-s -w' ./bench/packages -set $(SET)
 
 FROM ?=

@@ -28,7 +28,7 @@ func (j *job) file(h *tar.Header, name, path string, dec Decision) error {
 			return err
 		}
 		if same {
-			j.res.Same = append(j.res.Same, name)
+			j.res.Same = append(j.res.Same, there.is(name))
 			j.relocate(name, name)
 			return nil
 		}

@@ -86,7 +86,7 @@ type Result struct {
 	Bytes   int64 // content written
 	Written []Written
 	Skipped []string
-	Same    []string          // files that were left since they have the content
+	Same    []Left            // files that were left since they have the content
 	MD5     map[string]string // name in the archive → hash of its content there
 	Meta    map[string][]byte // .PKGINFO, .BUILDINFO, .MTREE, .INSTALL, .CHANGELOG
 	// Existing directories stay as they are; these are not as the package has them.

@@ -15,6 +15,7 @@ import (
 // present is a file that is where an entry belongs, being compared with it.
 type present struct {
 	fd    int
+	stat  unix.Stat_t
 	equal int64  // bytes from its beginning that are the entry's
 	rest  []byte // of the entry, read after that
 }
@@ -35,12 +36,28 @@ func (j *job) openPresent(h *tar.Header, name string) *present {
 	if err != nil {
 		return nil // also where we do not own it: then it is written anew
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != h.Size || st.Nlink != 1 || hasXattrs(fd) {
+	p := &present{fd: fd}
+	st := &p.stat
+	if err := unix.Fstat(fd, st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size != h.Size || st.Nlink != 1 || hasXattrs(fd) {
 		unix.Close(fd)
 		return nil
 	}
-	return &present{fd: fd}
+	return p
+}
+
+// Left is a file that was left where it is.
+type Left struct {
+	Path     string
+	Mode     uint32 // permissions with setuid, setgid and sticky bits
+	UID, GID int
+	Time     int64 // nanoseconds
+	Inode    uint64
+	Size     int64
+}
+
+func (p *present) is(name string) Left {
+	st := &p.stat
+	return Left{Path: name, Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid), Time: st.Mtim.Nano(), Inode: st.Ino, Size: st.Size}
 }
 
 func hasXattrs(fd int) bool {

@@ -176,9 +176,7 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 			sums[path] = sum
 		}
 		p.warnings = extractWarnings(a.info.Name, res)
-		if err := j.leave(res.Same); err != nil {
-			return nil, err
-		}
+		j.leave(res.Same)
 	}
 	entry, extra := s.entry(a, sums)
 	for name := range extra {
@@ -253,31 +251,22 @@ func (j *staging) stays(name string) bool {
 
 // leave takes the files out that need not be written, but for those whose
 // owner, mode or time is another: these are set at the switch.
-func (j *staging) leave(same []string) error {
-	if len(same) == 0 {
-		return nil
-	}
-	t, err := openTree(j.env.Root) // a tree remembers, so it is one goroutine's
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	is := make(map[string]bool, len(same))
-	for _, name := range same {
-		is[name] = true
+func (j *staging) leave(same []extract.Left) {
+	is := make(map[string]*extract.Left, len(same))
+	for i := range same {
+		is[same[i].Path] = &same[i]
 	}
 	kept := j.p.Files[:0]
 	for _, f := range j.p.Files {
-		if is[f.Path] {
-			if t.hasAttr(f.Path, *f.attr) {
+		if l := is[f.Path]; l != nil {
+			if f.attr.is(l) {
 				continue
 			}
-			f.Temp, f.Keep, f.Inode = "", f.attr, t.inode(f.Path)
+			f.Temp, f.Keep, f.Inode = "", f.attr, inodeID(l.Inode, l.Size)
 		}
 		kept = append(kept, f)
 	}
 	j.p.Files = kept
-	return nil
 }
 
 func attrOf(h *tar.Header) *dirAttr {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/rastos/rastos/alpm/extract"
 )
 
 // identity tells one file from any other that was or will be under the same
@@ -54,22 +56,10 @@ func (t *tree) inode(name string) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%d.%d", st.Ino, st.Size)
+	return inodeID(st.Ino, st.Size)
 }
 
-// hasAttr tells whether a file has these attributes; for who is not root, the
-// owner does not count.
-func (t *tree) hasAttr(name string, want dirAttr) bool {
-	info, err := t.lstat(name)
-	if err != nil {
-		return false
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Mode&0o7777 != want.Mode || info.ModTime().UnixNano() != want.Time {
-		return false
-	}
-	return os.Geteuid() != 0 || int(st.Uid) == want.UID && int(st.Gid) == want.GID
-}
+func inodeID(inode uint64, size int64) string { return fmt.Sprintf("%d.%d", inode, size) }
 
 // move gives what is at one path another one, over what is there.
 func (t *tree) move(from, to string) error {
@@ -95,6 +85,12 @@ type dirAttr struct {
 	UID  int    `json:"uid,omitempty"`
 	GID  int    `json:"gid,omitempty"`
 	Time int64  `json:"time,omitempty"` // nanoseconds; 0: as it comes
+}
+
+// is tells whether a file is like that; for who is not root, the owner does not
+// count.
+func (a *dirAttr) is(l *extract.Left) bool {
+	return l.Mode == a.Mode && l.Time == a.Time && (os.Geteuid() != 0 || l.UID == a.UID && l.GID == a.GID)
 }
 
 // mkdir makes one directory with its attributes.

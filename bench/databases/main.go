@@ -84,6 +84,7 @@ func measurements() []measurement {
 		{"db-info", (*session).info},
 		{"db-search", (*session).search},
 		{"db-plan", (*session).plan},
+		{"plan-noop", (*session).noop},
 	}
 }
 

@@ -25,6 +25,7 @@ type session struct {
 	rastos string // absolute
 	peer   string // "pacman 6.0.2"
 	conf   string
+	repos  []string // their names, in order
 	names  []string // of all packages that can be installed, in the order of the databases
 }
 
@@ -115,6 +116,7 @@ func (s *session) list(sync string) error {
 			return err
 		}
 		size += info.Size()
+		s.repos = append(s.repos, db.Name)
 		dbs, count = append(dbs, db), count+db.Len()
 		text += fmt.Sprintf("[%s]\nServer = https://mirror.example.org/$repo\n", db.Name)
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,10 +20,31 @@ import (
 // it in place and durably, as rastos does: staged, by journal, flushed at the
 // end. pacman flushes nothing.
 type again struct {
-	figure  string
-	medium  medium
-	upgrade bool // from an older version of everything, else reinstall
+	figure string
+	medium medium
+	from   older // an older version of all packages; nil: a reinstall
 }
+
+// older tells which files another version has other content in.
+type older func(path string) (bool, error)
+
+// programs are what differs after a rebuild: programs and libraries.
+func programs(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var magic [4]byte
+	n, err := io.ReadFull(f, magic[:])
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return n == len(magic) && string(magic[:]) == "\x7fELF", err
+}
+
+// everything is the worst case.
+func everything(string) (bool, error) { return true, nil }
 
 // oldVersion is what the packages are upgraded from; no package has a lower one.
 const oldVersion = "0a0-1"
@@ -51,12 +73,12 @@ func (a again) ready(ctx context.Context, s *session, at *site) error {
 	if _, err := s.installOurs(ctx, at); err != nil {
 		return err
 	}
-	if a.upgrade {
-		if err := errors.Join(age(filepath.Join(at.Root, dbPath, "local")), alter(filepath.Join(at.Root, "usr"))); err != nil {
+	if a.from != nil {
+		if err := errors.Join(age(filepath.Join(at.Root, dbPath, "local")), alter(filepath.Join(at.Root, "usr"), a.from)); err != nil {
 			return err
 		}
 	}
-	at.Profile, at.Durable, at.Upgrade = profile, true, a.upgrade
+	at.Profile, at.Durable, at.Upgrade = profile, true, a.from != nil
 	return linux.SyncFS(at.Root)
 }
 
@@ -87,11 +109,13 @@ func age(local string) error {
 	return nil
 }
 
-// alter makes every file another one: an upgrade in which nothing is as it was,
-// which is the worst case.
-func alter(dir string) error {
+// alter gives the files that differ other content.
+func alter(dir string, differs older) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		if yes, err := differs(path); err != nil || !yes {
 			return err
 		}
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -105,7 +129,7 @@ func alter(dir string) error {
 
 func (a again) pacman(ctx context.Context, at *site) (duel.Usage, error) {
 	args := append([]string{"-S", "--noprogressbar"}, at.Targets...)
-	if a.upgrade {
+	if a.from != nil {
 		args = []string{"-Su", "--noprogressbar"}
 	}
 	return duel.Measure(ctx, at.pacman(args...)...)

@@ -22,6 +22,7 @@ import (
 type options struct {
 	set     string
 	repos   string
+	rastos  string
 	figures string
 	work    string
 	disks   string
@@ -68,6 +69,7 @@ func parse(args []string) (*options, error) {
 	f := flag.NewFlagSet("packages", flag.ContinueOnError)
 	f.StringVar(&o.set, "set", "bench", "which `repository`: bench (what the figures are) or demo")
 	f.StringVar(&o.repos, "repos", "build/repo", "`directory` of the repositories")
+	f.StringVar(&o.rastos, "rastos", "build/rastos", "the `program` whose -Qkk is measured")
 	f.StringVar(&o.figures, "figures", "", "`directory` for the figures (default: build/figures, build/figures/SET for another set)")
 	f.StringVar(&o.work, "work", defaultWork(), "`directory` on a tmpfs for roots and caches")
 	f.StringVar(&o.disks, "disks", "", "`directory` for the images of file systems (default: that of -work)")
@@ -118,7 +120,10 @@ func measurements() []measurement {
 		{[]string{"reinstall-tmpfs"}, again{figure: "reinstall-tmpfs", medium: tmpfs}.measure},
 		{[]string{"reinstall-ext4"}, again{figure: "reinstall-ext4", medium: ext4}.measure},
 		{[]string{"reinstall-btrfs"}, again{figure: "reinstall-btrfs", medium: btrfs}.measure},
-		{[]string{"upgrade-ext4"}, again{figure: "upgrade-ext4", medium: ext4, upgrade: true}.measure},
+		{[]string{"upgrade-tmpfs"}, again{figure: "upgrade-tmpfs", medium: tmpfs, from: programs}.measure},
+		{[]string{"upgrade-ext4"}, again{figure: "upgrade-ext4", medium: ext4, from: programs}.measure},
+		{[]string{"rewrite-ext4"}, again{figure: "rewrite-ext4", medium: ext4, from: everything}.measure},
+		{[]string{"verify-all"}, verifyAll},
 		{[]string{"repo-add"}, repoAdd},
 	}
 }

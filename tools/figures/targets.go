@@ -41,6 +41,8 @@ func targets() []target {
 		atLeast("db-search", 8, "x"),
 		atLeast("db-plan", 8, "x"),
 		atLeast("verify-all", 4, "x"),
+		atLeast("reinstall-tmpfs", 2, "x"),
+		atLeast("upgrade-tmpfs", 2, "x"),
 		atLeast("repo-add", 10, "x"),
 		atMost("plan-noop", 50, "ms"),
 		atMost("pactest-failed", 0, "count"),
