@@ -77,6 +77,7 @@ type disks struct {
 	dir    string // on a file system with clones
 	old    string // the disk before the change
 	at     string // where it is mounted while the change runs
+	image  string // what is mounted there
 	rnd    *rand.Rand
 	broken []string // what was wrong with each that was
 
@@ -100,6 +101,11 @@ func newDisks(t *testing.T, kind string) *disks {
 		"ext4":  {"-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"},
 		"btrfs": {"-q", "-f"},
 	}[kind]
+	t.Cleanup(func() {
+		if d.image != "" { // the test has failed
+			_ = exec.Command("umount", d.at).Run()
+		}
+	})
 	d.command("mkfs."+kind, append(args, d.old)...)
 	d.mount(d.old)
 	l.copyRoot(l.image, filepath.Join(d.at, "root"))
@@ -117,12 +123,27 @@ func (d *disks) command(name string, args ...string) {
 func (d *disks) mount(image string) {
 	d.t.Helper()
 	d.command("mount", "-o", "loop", image, d.at)
-	d.ours = filepath.Join(d.at, "root")
+	d.image, d.ours = image, filepath.Join(d.at, "root")
 }
 
+// unmount waits until the image is nobody's: a mount namespace that some other
+// program made meanwhile keeps the file system, and what is not written of it,
+// until it ends.
 func (d *disks) unmount() {
 	d.t.Helper()
 	d.command("umount", d.at)
+	deadline := time.Now().Add(5 * time.Minute)
+	for {
+		out, err := exec.Command("losetup", "-j", d.image).CombinedOutput()
+		if err == nil && len(out) == 0 {
+			d.image = ""
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatalf("%s is still in use after five minutes: %v %s", d.image, err, out)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func (d *disks) clone(from, to string) {
