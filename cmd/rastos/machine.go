@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/term"
 
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/btrfs"
@@ -38,6 +39,7 @@ func machine() *flow.Machine {
 	return &flow.Machine{
 		Programs:   run.Runner{},
 		Chroot:     run.InRoot{},
+		Enter:      enter,
 		Mounts:     mounts{},
 		Loops:      loops{},
 		Btrfs:      subvolumes{},
@@ -219,6 +221,24 @@ func person() string {
 // goes beside what rastos prints.
 func transfer(ctx context.Context, dir string, argv []string) (int, error) {
 	return runOpenly(ctx, run.Command{Argv: argv, Dir: dir, Stdout: os.Stderr, Stderr: os.Stderr})
+}
+
+// enter lets a program work in a system tree: at the person's terminal, or where
+// there is none by streams.
+func enter(ctx context.Context, root string, s flow.Session) (int, error) {
+	env := s.Env
+	if name := os.Getenv("TERM"); name != "" {
+		env = append(env, "TERM="+name)
+	}
+	in := run.InRoot{Network: true, Hostname: s.Hostname, Env: env}
+	if s.Output == nil && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
+		return in.OnTerminal(ctx, root, s.Argv, run.Terminal{In: os.Stdin, Out: os.Stdout})
+	}
+	var out io.Writer = os.Stdout
+	if s.Output != nil {
+		out = s.Output
+	}
+	return in.Run(ctx, root, s.Argv, s.Stdin, out)
 }
 
 // runOpenly runs a program as a person would, in their language.

@@ -17,8 +17,10 @@ import (
 // Machine is every effect that the stories have, and every fact that they ask
 // the machine for.
 type Machine struct {
-	Programs   Programs
-	Chroot     Chroot
+	Programs Programs
+	Chroot   Chroot
+	// Enter runs a program in a system tree, in the host's network.
+	Enter      func(ctx context.Context, root string, s Session) (exit int, err error)
 	Mounts     Mounts
 	Loops      Loops
 	Btrfs      Btrfs

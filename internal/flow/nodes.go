@@ -4,6 +4,7 @@ package flow
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -172,20 +173,12 @@ func (sys *System) clone(from node.Node, under int, r CloneRequest) ([]node.Node
 		}
 		c, err := batch.Copy(n.Number, node.Node{Parent: parent, Label: label, Reason: fmt.Sprintf("clone of node %d", n.Number)})
 		if err != nil {
-			return nil, orAlso(err, batch.Discard())
+			return nil, errors.Join(err, batch.Discard())
 		}
 		made[n.Number] = c.Number
 		out = append(out, c)
 	}
 	return out, batch.Commit()
-}
-
-// orAlso is an error, with what the clean-up after it said.
-func orAlso(err, cleanUp error) error {
-	if cleanUp == nil {
-		return err
-	}
-	return fmt.Errorf("%w (clean up: %w)", err, cleanUp)
 }
 
 // Take makes a node of the running system: its node, with /etc as it is now but
@@ -218,7 +211,7 @@ func (m *Machine) take(sys *System, name Naming) (n node.Node, err error) {
 		return n, err
 	}
 	if err := sys.Deploys.Capture(d, work.Root()); err != nil {
-		return n, orAlso(err, work.Discard())
+		return n, errors.Join(err, work.Discard())
 	}
 	return work.Seal(node.Node{
 		Label: name.Label, Reason: fmt.Sprintf("the system as it ran, deployment %d", d.Number), Taken: true, Files: true,

@@ -185,14 +185,33 @@ type box struct {
 	esp   *esptest.Memory
 	power *power
 
-	booted     int // the deployment that runs
+	booted     int             // the deployment that runs
+	held       map[string]bool // work folders that a process holds; a power cut ends it
 	kernelSize int
 }
+
+// lock is exclusive for work folders; the tests run one change at a time.
+func (b *box) lock(path string) (func(), error) {
+	if !strings.Contains(path, "/work/") {
+		return func() {}, nil
+	}
+	if b.held[path] {
+		return nil, lockHeld{}
+	}
+	b.held[path] = true
+	return func() { delete(b.held, path) }, nil
+}
+
+// lockHeld is a lock that another process holds.
+type lockHeld struct{}
+
+func (lockHeld) Error() string { return "held by process 7" }
+func (lockHeld) ExitCode() int { return exitLocked }
 
 func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 	t.Helper()
 	p := &power{left: -1}
-	b := &box{t: t, top: t.TempDir(), subs: testkit.NewFakeSubvolumes(t), esp: &esptest.Memory{AtCut: atCut}, power: p, booted: 1}
+	b := &box{t: t, top: t.TempDir(), subs: testkit.NewFakeSubvolumes(t), esp: &esptest.Memory{AtCut: atCut}, power: p, booted: 1, held: map[string]bool{}}
 	tree := func(root string) cutTree { return cutTree{testTree{testkit.DirFiles{Dir: root}}, p} }
 	ids := 0
 	b.Machine = &Machine{
@@ -200,11 +219,11 @@ func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 		Btrfs:    cutBtrfs{b.subs, p},
 		Tree:     func(root string) (Tree, error) { return tree(root), nil },
 		EtcDir:   func(dir string) (deploy.Dir, error) { return tree(dir), nil },
-		Lock:     func(string) (func(), error) { return func() {}, nil },
 		WaitLock: func(context.Context, string) (func(), error) { return func() {}, nil },
 		Now:      func() time.Time { return time.Unix(1700000000, 0) },
 		NewUUID:  func() (string, error) { ids++; return fmt.Sprint(ids), nil },
 	}
+	b.Lock = b.lock
 	b.Machine.top = b.top
 	b.Cmdline = func() (string, error) { return fmt.Sprintf("quiet rastos.deploy=%d", b.booted), nil }
 	b.MountedESP = func(string) (boot.ESP, error) { return cutESP{b.esp, b.power}, nil }

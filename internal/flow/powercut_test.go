@@ -116,6 +116,7 @@ func atEveryCut(t *testing.T, prepare func(b *box), story func(b *box) error, ve
 
 func (b *box) recoverWithCuts(cut int) {
 	b.t.Helper()
+	clear(b.held)
 	for again := range 4 {
 		b.esp.Restore()
 		b.power.restore()

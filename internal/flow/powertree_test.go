@@ -131,35 +131,19 @@ func TestWhatTheMachineNeedsIsNotDeleted(t *testing.T) {
 	}
 
 	// Whoever works on a node keeps it.
-	held := &heldByAnother{off: true}
-	b.Lock = held.lock
 	sys := b.system(1)
 	w, err := sys.Nodes.Begin(5, "snapshot shell")
 	b.check(err)
-	held.off = false
 	var busy *heldError
 	if _, err := b.PlanDelete([]string{"5"}, false); !errors.As(err, &busy) || busy.ExitCode() != 10 || !strings.Contains(err.Error(), "snapshot shell") {
 		t.Errorf("got %v", err)
 	}
-	held.off = true
 	b.check(w.Discard())
 	p, err := b.PlanDelete([]string{"5"}, false)
 	b.check(err)
 	b.check(b.RunDelete(report.Discard{}, p))
 	b.whole()
 }
-
-// heldByAnother is every lock of a work folder, held by another process.
-type heldByAnother struct{ off bool }
-
-func (e *heldByAnother) lock(path string) (func(), error) {
-	if !e.off && strings.Contains(path, "/work/") {
-		return nil, e
-	}
-	return func() {}, nil
-}
-func (e *heldByAnother) Error() string { return "held by process 7" }
-func (e *heldByAnother) ExitCode() int { return exitLocked }
 
 func TestAPictureHoldsTheRunningEtcAndNotTheMachinesIdentity(t *testing.T) {
 	b := newBox(t, 0)

@@ -220,7 +220,7 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 	}
 	for _, c := range b.p.Nodes {
 		if err := context.Cause(ctx); err != nil {
-			return b.done, orAlso(err, b.batch.Discard())
+			return b.done, errors.Join(err, b.batch.Discard())
 		}
 		if c.Keep {
 			b.made[c.Node.Number] = c.Node.Number
@@ -228,7 +228,7 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 		}
 		n, err := b.one(ctx, sink, c)
 		if err != nil {
-			return b.done, orAlso(fmt.Errorf("node %d: %w", c.Node.Number, err), b.batch.Discard())
+			return b.done, errors.Join(fmt.Errorf("node %d: %w", c.Node.Number, err), b.batch.Discard())
 		}
 		b.made[c.Node.Number] = n.Number
 		b.done.Nodes = append(b.done.Nodes, n)
@@ -267,7 +267,7 @@ func (b *treeBuild) one(ctx context.Context, sink report.Sink, c NodeChange) (no
 	}
 	n.Parent, n.Files = seat, do.files
 	if n, err = b.batch.Seal(work, n); err != nil {
-		err = orAlso(err, work.Discard())
+		err = errors.Join(err, work.Discard())
 	}
 	return n, err
 }

@@ -20,8 +20,9 @@ import (
 
 // Descriptors that the parent hands over.
 const (
-	specFD   = 3
-	statusFD = 4
+	specFD     = 3
+	statusFD   = 4
+	terminalFD = 5 // only where the program gets a terminal
 )
 
 // childFailed is the exit code of a child that could not set the tree up; the
@@ -39,6 +40,7 @@ func MaybeChild() {
 	runtime.LockOSThread()
 	unix.CloseOnExec(specFD)
 	unix.CloseOnExec(statusFD)
+	unix.CloseOnExec(terminalFD)
 	code, err := childMain()
 	if err != nil {
 		reportFailure(err)
@@ -121,11 +123,21 @@ func superviseArgv(s spec, signals <-chan os.Signal) (int, error) {
 	if err != nil {
 		return 0, step(execOp, err)
 	}
+	files, sys := []uintptr{0, 1, 2}, &syscall.SysProcAttr{Setpgid: true}
+	if s.Terminal {
+		slave, err := openTerminal(terminalFD)
+		if err != nil {
+			return 0, err
+		}
+		defer unix.Close(slave)
+		files = []uintptr{uintptr(slave), uintptr(slave), uintptr(slave)}
+		sys = &syscall.SysProcAttr{Setsid: true, Setctty: true} // descriptor 0 is its terminal
+	}
 	var none unix.Sigset_t
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 	syscall.Umask(0o022)
 	pid, err := syscall.ForkExec(path, s.Argv, &syscall.ProcAttr{
-		Dir: "/", Env: s.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
+		Dir: "/", Env: s.Env, Files: files, Sys: sys,
 	})
 	if err != nil {
 		return 0, step(execOp, err)

@@ -44,6 +44,14 @@ type spec struct {
 	Hostname string
 	Files    map[string][]byte // absolute path → content
 	Keep     bool              // the root is the running system's own: no pivot, no fresh mounts
+	Terminal bool              // the program gets one of its own, whose master goes to the parent
+}
+
+// streams are what a program is spoken to by.
+type streams struct {
+	stdin    io.Reader
+	output   io.Writer
+	terminal *os.File // where the master of a terminal is to be sent; nil: none is made
 }
 
 // failure is what the child tells the parent when a step failed.
@@ -75,6 +83,10 @@ func (c InRoot) Run(ctx context.Context, root string, argv []string, stdin io.Re
 // first. Both are fresh
 // in every run, so that a scriptlet can be handed over without a trace in the tree.
 func (c InRoot) RunWithFiles(ctx context.Context, root string, files map[string][]byte, argv []string, stdin io.Reader, output io.Writer) (int, error) {
+	return c.run(ctx, root, files, argv, streams{stdin: stdin, output: output})
+}
+
+func (c InRoot) run(ctx context.Context, root string, files map[string][]byte, argv []string, with streams) (int, error) {
 	if len(argv) == 0 {
 		return -1, errors.New("run: an empty argument vector")
 	}
@@ -93,7 +105,7 @@ func (c InRoot) RunWithFiles(ctx context.Context, root string, files map[string]
 		return -1, fmt.Errorf("run %s in %s: %w", argv[0], root, err)
 	}
 	s := spec{
-		Root: dir, Argv: argv, Network: c.Network, Hostname: c.Hostname, Files: files, Keep: dir == "/",
+		Root: dir, Argv: argv, Network: c.Network, Hostname: c.Hostname, Files: files, Keep: dir == "/", Terminal: with.terminal != nil,
 		Env: append([]string{"PATH=" + defaultPath, "HOME=/root", "LC_ALL=C", "SHLVL=1"}, c.Env...),
 	}
 	grace := c.Grace
@@ -109,14 +121,14 @@ func (c InRoot) RunWithFiles(ctx context.Context, root string, files map[string]
 		// The parent-death signal belongs to the forking thread: keep it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		code, err := s.run(ctx, grace, stdin, output)
+		code, err := s.run(ctx, grace, with)
 		ended <- outcome{code, err}
 	}()
 	o := <-ended
 	return o.code, o.err
 }
 
-func (s spec) run(ctx context.Context, grace time.Duration, stdin io.Reader, output io.Writer) (int, error) {
+func (s spec) run(ctx context.Context, grace time.Duration, with streams) (int, error) {
 	specR, specW, err := os.Pipe()
 	if err != nil {
 		return -1, fmt.Errorf("run in %s: %w", s.Root, err)
@@ -131,8 +143,11 @@ func (s spec) run(ctx context.Context, grace time.Duration, stdin io.Reader, out
 
 	cmd := s.command(ctx, grace)
 	cmd.ExtraFiles = []*os.File{specR, statusW}
-	cmd.Stdin = stdin
-	if output != nil {
+	if with.terminal != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, with.terminal)
+	}
+	cmd.Stdin = with.stdin
+	if output := with.output; output != nil {
 		// Never the caller's own descriptor: what runs in the tree shall not
 		// hold (or, being a terminal, type into) anything of the host.
 		w := struct{ io.Writer }{output}
