@@ -125,7 +125,7 @@ func superviseArgv(s spec, signals <-chan os.Signal) (int, error) {
 	}
 	files, sys := []uintptr{0, 1, 2}, &syscall.SysProcAttr{Setpgid: true}
 	if s.Terminal {
-		slave, err := openTerminal(terminalFD)
+		slave, err := openTerminal(terminalFD, s.Size)
 		if err != nil {
 			return 0, err
 		}

@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // childName is the argv[0] that makes this program the PID 1 of InRoot.
@@ -45,6 +47,7 @@ type spec struct {
 	Files    map[string][]byte // absolute path → content
 	Keep     bool              // the root is the running system's own: no pivot, no fresh mounts
 	Terminal bool              // the program gets one of its own, whose master goes to the parent
+	Size     *unix.Winsize     // of that; nil: unknown
 }
 
 // streams are what a program is spoken to by.
@@ -52,6 +55,7 @@ type streams struct {
 	stdin    io.Reader
 	output   io.Writer
 	terminal *os.File // where the master of a terminal is to be sent; nil: none is made
+	size     *unix.Winsize
 }
 
 // failure is what the child tells the parent when a step failed.
@@ -105,7 +109,7 @@ func (c InRoot) run(ctx context.Context, root string, files map[string][]byte, a
 		return -1, fmt.Errorf("run %s in %s: %w", argv[0], root, err)
 	}
 	s := spec{
-		Root: dir, Argv: argv, Network: c.Network, Hostname: c.Hostname, Files: files, Keep: dir == "/", Terminal: with.terminal != nil,
+		Root: dir, Argv: argv, Network: c.Network, Hostname: c.Hostname, Files: files, Keep: dir == "/", Terminal: with.terminal != nil, Size: with.size,
 		Env: append([]string{"PATH=" + defaultPath, "HOME=/root", "LC_ALL=C", "SHLVL=1"}, c.Env...),
 	}
 	grace := c.Grace

@@ -30,7 +30,7 @@ func (c InRoot) OnTerminal(ctx context.Context, root string, argv []string, at T
 	defer ours.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- at.attend(ours) }()
-	code, err := c.run(ctx, root, nil, argv, streams{terminal: theirs})
+	code, err := c.run(ctx, root, nil, argv, streams{terminal: theirs, size: at.size()})
 	theirs.Close() // where the program did not come to be, nobody sends anything
 	return code, errors.Join(err, <-ended)
 }
@@ -56,7 +56,6 @@ func (at Terminal) attend(from *os.File) error {
 		return err
 	}
 	defer stop.Close()
-	at.resize(master)
 	typed := make(chan struct{})
 	go func() {
 		defer close(typed)
@@ -119,10 +118,18 @@ func (at Terminal) passOn(master, stop *os.File, sizes <-chan os.Signal) {
 
 // resize makes the program's terminal as large as the person's.
 func (at Terminal) resize(master *os.File) {
-	size, err := unix.IoctlGetWinsize(int(at.In.Fd()), unix.TIOCGWINSZ)
-	if err == nil {
+	if size := at.size(); size != nil {
 		_ = unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, size)
 	}
+}
+
+// size is the person's terminal's; nil where it has none.
+func (at Terminal) size() *unix.Winsize {
+	size, err := unix.IoctlGetWinsize(int(at.In.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return nil
+	}
+	return size
 }
 
 // receive takes a descriptor from a socket; nil where its other end was closed.
@@ -144,8 +151,9 @@ func receive(from *os.File) (*os.File, error) {
 }
 
 // openTerminal makes a terminal in the tree's own /dev/pts, in the child, and
-// hands its master to the parent.
-func openTerminal(to int) (slave int, err error) {
+// hands its master to the parent. It has its size from the start: a program asks
+// once.
+func openTerminal(to int, size *unix.Winsize) (slave int, err error) {
 	master, err := unix.Open("/dev/pts/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, step("open /dev/pts/ptmx", err)
@@ -157,6 +165,9 @@ func openTerminal(to int) (slave int, err error) {
 	number, err := unix.IoctlGetInt(master, unix.TIOCGPTN)
 	if err != nil {
 		return -1, step("number the terminal", err)
+	}
+	if size != nil {
+		_ = unix.IoctlSetWinsize(master, unix.TIOCSWINSZ, size)
 	}
 	path := "/dev/pts/" + strconv.Itoa(number)
 	if slave, err = unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err != nil {
