@@ -32,7 +32,7 @@ const (
 // codecs are pure: bytes in, values out. What ends in "/" stands for all below.
 var codecs = []string{
 	"alpm/version", "alpm/desc", "alpm/mtree", "alpm/pkgfile", "alpm/libalpm/wire",
-	"qcow2", "rinit", "pkgbuild",
+	"qcow2", "rinit", "pkgbuild", "btrfs/stream",
 	"internal/schema", "internal/deploy/etcmerge", "internal/lockfile",
 }
 
@@ -110,6 +110,7 @@ var edges = map[[2]string]string{
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
 	{"alpm/libalpm", "alpm/*"}:                 "it stands in for alpm/trans: the same values go in and come out",
 	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",
+	{"btrfs/receive", "btrfs"}:                 "a stream is carried out by the calls that make and mark subvolumes",
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",
 	{"alpm/conf", "alpm/keyring"}:              "SigLevel is a value of pacman.conf",

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Package btrfs makes, deletes, describes and lists the subvolumes of a mounted
-// btrfs file system, and tells how its space is used. It speaks to the kernel
-// by ioctl: no btrfs-progs, no cgo.
+// Package btrfs makes, deletes, describes, lists and sends the subvolumes of a
+// mounted btrfs file system, and tells how its space is used. It speaks to the
+// kernel by ioctl: no btrfs-progs, no cgo.
 //
 // Implemented: subvolumes and snapshots (create, delete, read-only property,
 // information, list, default), file-system information, space by block group
-// type, commit of the running transaction. Not implemented: send and receive,
-// quota groups (rastOS keeps them off: they make deletion ten times slower),
-// balance, scrub, devices.
+// type, commit of the running transaction, send streams (btrfs/stream reads and
+// writes them, btrfs/receive carries them out). Not implemented: quota groups
+// (rastOS keeps them off: they make deletion ten times slower), balance, scrub,
+// devices.
 //
 // What is durable when a call returns: Snapshot, SetReadOnly and Delete are;
 // Create is not until SyncFS (the kernel commits a new subvolume with the next

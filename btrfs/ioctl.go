@@ -84,18 +84,22 @@ func ioctl[T any](f *os.File, direction, number uintptr, arg *T) error {
 }
 
 func rawIoctl(f *os.File, req uintptr, arg unsafe.Pointer) error {
+	for {
+		if err := ioctlOnce(f, req, arg); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// ioctlOnce does not begin again what a signal interrupted.
+func ioctlOnce(f *os.File, req uintptr, arg unsafe.Pointer) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var errno unix.Errno
 	err = conn.Control(func(fd uintptr) {
-		for {
-			_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, req, uintptr(arg))
-			if errno != unix.EINTR {
-				return
-			}
-		}
+		_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, req, uintptr(arg))
 	})
 	if err != nil {
 		return err
