@@ -185,10 +185,17 @@ func removeBlob(esp ESP, name string) error {
 	return esp.Remove(path.Dir(name))
 }
 
-// CollectBlobs removes the blobs that no entry names and that used (by sum; of
-// records, of a transaction under way) does not claim. It returns what it
-// removed. An entry that cannot be read stops it: it may name any of them.
-func CollectBlobs(esp ESP, used func(sum string) bool) ([]string, error) {
+// Unused is the folder of a blob that nothing needs.
+type Unused struct {
+	Sum  string
+	Size int64  // bytes of all files in it
+	dir  string // as it is spelled on the partition
+}
+
+// UnusedBlobs finds the blobs that no entry names and that used (by sum; of
+// records, of a transaction under way) does not claim. An entry that cannot be
+// read stops it: it may name any of them.
+func UnusedBlobs(esp ESP, used func(sum string) bool) ([]Unused, error) {
 	named, err := namedBlobs(esp)
 	if err != nil {
 		return nil, fmt.Errorf("collect blobs: %w", err)
@@ -200,13 +207,34 @@ func CollectBlobs(esp ESP, used func(sum string) bool) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("collect blobs: %w", err)
 	}
-	var removed []string
+	var out []Unused
 	for _, dir := range dirs {
-		digest := strings.ToLower(dir.Name())
-		if !dir.IsDir() || !isDigest(digest) || named[digest] || used(digest) {
+		u := Unused{Sum: strings.ToLower(dir.Name()), dir: path.Join(BlobsDir, dir.Name())}
+		if !dir.IsDir() || !isDigest(u.Sum) || named[u.Sum] || used(u.Sum) {
 			continue
 		}
-		names, err := removeBlobDir(esp, path.Join(BlobsDir, dir.Name()))
+		files, err := esp.ReadDir(u.dir)
+		if err != nil {
+			return nil, fmt.Errorf("collect blobs: %w", err)
+		}
+		for _, f := range files {
+			u.Size += f.Size()
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// CollectBlobs removes the blobs that UnusedBlobs finds, and returns the files
+// that it removed.
+func CollectBlobs(esp ESP, used func(sum string) bool) ([]string, error) {
+	unused, err := UnusedBlobs(esp, used)
+	if err != nil {
+		return nil, err
+	}
+	var removed []string
+	for _, u := range unused {
+		names, err := removeBlobDir(esp, u.dir)
 		removed = append(removed, names...)
 		if err != nil {
 			return removed, fmt.Errorf("collect blobs: %w", err)

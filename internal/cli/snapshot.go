@@ -26,6 +26,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotLabel(s),
 		snapshotPin(s),
 		snapshotDelete(s),
+		snapshotPrune(s),
 	)
 }
 

@@ -181,7 +181,7 @@ func (b *build) configure(ctx context.Context) error {
 // deployment seals the tree and makes the first deployment of it.
 func (b *build) deployment(context.Context) error {
 	var err error
-	b.node, err = b.seal(b.sys, b.work, b.tree, node.Node{Reason: "image build", Manifest: b.mf.SHA256}, b.mf.Kernel.Package)
+	b.node, err = b.seal(b.sys, b.work, b.tree, node.Node{Reason: "image build", Manifest: b.mf.SHA256, Owned: true}, b.mf.Kernel.Package)
 	if err != nil {
 		return err
 	}

@@ -5,56 +5,25 @@ package flow
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
 )
 
-// collect removes deployments past keep.last, each in the order entry, blobs,
-// deployment, node, so that a cut in between never leaves a boot entry that
-// leads nowhere. The record says first that it is retired: recovery would make
-// the entry again, for blobs that may be gone. Never the booted one, the head, the last good one, a labelled
-// node, or a node that another deployment runs. keep 0 keeps all.
-func (m *Machine) collect(sys *System, sink report.Sink, keep int) error {
-	all, err := sys.Deploys.List()
+// collect prunes by rules where there are any.
+func (m *Machine) collect(sys *System, sink report.Sink, rules node.Keep) error {
+	if rules.Everything() {
+		return nil
+	}
+	p, err := m.planPrune(sys, rules)
 	if err != nil {
 		return err
 	}
-	for _, d := range superfluous(all, sys.Booted, keep) {
-		if err := m.retire(sys, d); err != nil {
-			return err
-		}
-		if err := m.dropDeployment(sys, d); err != nil {
-			return err
-		}
-		if err := m.collectNode(sys, d.Node); err != nil {
-			return err
-		}
-		report.Notef(sink, "removed deployment %d (node %d), past the %d that are kept", d.Number, d.Node, keep)
-	}
-	return nil
-}
-
-// retire takes the first step of a removal, after which there is no way back.
-func (m *Machine) retire(sys *System, d deploy.Deployment) error {
-	n, err := sys.Nodes.Get(d.Node)
-	if err != nil {
-		return err
-	}
-	claim, err := sys.claim(n)
-	if err != nil {
-		return err
-	}
-	if claim == "" {
-		// After a cut, recovery knows by this that the node is to go too.
-		if err := sys.Nodes.Own(n.Number); err != nil {
-			return err
-		}
-	}
-	d.State = deploy.Retired
-	return sys.Deploys.Put(d)
+	return m.prune(sys, sink, p)
 }
 
 // makeRoom makes the room for a new kernel on the ESP, or says that there is
@@ -133,23 +102,15 @@ func rank(d deploy.Deployment) int {
 	return 1
 }
 
-// superfluous picks the deployments to remove, oldest first.
+// superfluous picks deployments past so many that the machine could do without,
+// oldest first.
 func superfluous(all []deploy.Deployment, booted, keep int) []deploy.Deployment {
 	if keep <= 0 || len(all) <= keep {
 		return nil
 	}
-	head, _ := deploy.Head(all)
-	good, _ := deploy.LastGood(all, 0)
-	before, _ := deploy.LastGood(all, good.Number)
-	var out []deploy.Deployment
-	for _, d := range all[:len(all)-keep] {
-		switch d.Number {
-		case booted, head.Number, good.Number, before.Number:
-			continue
-		}
-		out = append(out, d)
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(all[:len(all)-keep]), func(d deploy.Deployment) bool {
+		return guardOf(all, d, booted) != ""
+	})
 }
 
 // collectBlobs removes kernels and initramfs images that no deployment other
@@ -169,23 +130,20 @@ func (m *Machine) collectBlobs(sys *System, going int) error {
 	return err
 }
 
-// collectNode deletes a node that no deployment runs and no person named.
-func (m *Machine) collectNode(sys *System, number int) error {
-	all, err := sys.Deploys.List()
-	if err != nil {
-		return err
+// withoutEntries is a partition from which the boot entries of some deployments
+// are gone.
+type withoutEntries struct {
+	boot.ESP
+	gone map[int]bool
+}
+
+func (w withoutEntries) ReadDir(dir string) ([]fs.FileInfo, error) {
+	list, err := w.ESP.ReadDir(dir)
+	if dir != boot.EntriesDir {
+		return list, err
 	}
-	for _, d := range all {
-		if d.Node == number {
-			return nil
-		}
-	}
-	n, err := sys.Nodes.Get(number)
-	if err != nil {
-		return err
-	}
-	if claim, err := sys.claim(n); err != nil || claim != "" {
-		return err
-	}
-	return sys.Nodes.Delete(number)
+	return slices.DeleteFunc(slices.Clone(list), func(info fs.FileInfo) bool {
+		name, ok := boot.ParseName(info.Name())
+		return ok && w.gone[deploymentOf(name.Base)]
+	}), err
 }

@@ -91,7 +91,7 @@ func (m *Machine) bless(sys *System, sink report.Sink, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := m.collect(sys, sink, mf.Snapshots.Keep.Last); err != nil {
+	if err := m.collect(sys, sink, keepRules(mf)); err != nil {
 		report.Warnf(sink, "%v", err) // the next blessing tries again; this boot is good
 	}
 	return nil

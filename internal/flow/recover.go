@@ -170,11 +170,20 @@ func (sys *System) entries() (map[int]deploy.Entry, error) {
 	}
 	out := map[int]deploy.Entry{}
 	for _, l := range found {
-		number, err := strconv.Atoi(strings.TrimPrefix(l.Name.Base, "rastos-"))
-		if err != nil {
+		number := deploymentOf(l.Name.Base)
+		if number == 0 {
 			continue // somebody else's entry
 		}
 		out[number] = deploy.Entry{Found: true, Counted: l.Name.Counted, Left: l.Name.Left, Done: l.Name.Done}
 	}
 	return out, nil
+}
+
+// deploymentOf is the deployment that a boot entry is of, 0 for another's.
+func deploymentOf(base string) int {
+	number, err := strconv.Atoi(strings.TrimPrefix(base, "rastos-"))
+	if err != nil {
+		return 0
+	}
+	return number
 }

@@ -43,7 +43,7 @@ func (b *packageBox) changeTree(at Where, plan func(*World) (*ChangePlan, error)
 	return p, done
 }
 
-func (b *packageBox) wantShape(want string) {
+func (b *box) wantShape(want string) {
 	b.t.Helper()
 	if got := b.shape(); got != want {
 		b.t.Errorf("the tree is %s, want %s", got, want)

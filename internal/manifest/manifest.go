@@ -138,16 +138,16 @@ type Container struct {
 
 // Snapshots is [snapshots].
 type Snapshots struct {
-	Keep  Keep `toml:"keep" doc:"What is kept beside what is booted, newest, last good or labelled. Without any of these keys, everything is."`
+	Keep  Keep `toml:"keep" doc:"What is kept beside what is booted, newest, last good, pinned or named. Without any of these keys, everything is."`
 	Tries int  `toml:"tries" min:"1" max:"9" default:"3" doc:"How often a new deployment may try to boot before the machine falls back."`
 }
 
 // Keep is [snapshots.keep].
 type Keep struct {
-	Last    int `toml:"last" min:"0" max:"10000" default:"0" doc:"So many of the newest deployments; 0 keeps all."`
-	Daily   int `toml:"daily" later:"keeping by date comes with a later version" min:"0" max:"10000" default:"0" doc:"The last one of each of so many days."`
-	Weekly  int `toml:"weekly" later:"keeping by date comes with a later version" min:"0" max:"10000" default:"0" doc:"The last one of each of so many weeks."`
-	Monthly int `toml:"monthly" later:"keeping by date comes with a later version" min:"0" max:"10000" default:"0" doc:"The last one of each of so many months."`
+	Last    int `toml:"last" min:"0" max:"10000" default:"0" doc:"So many of the newest deployments, and of the newest pictures and older versions of nodes."`
+	Daily   int `toml:"daily" min:"0" max:"10000" default:"0" doc:"The last one of each of so many days."`
+	Weekly  int `toml:"weekly" min:"0" max:"10000" default:"0" doc:"The last one of each of so many weeks."`
+	Monthly int `toml:"monthly" min:"0" max:"10000" default:"0" doc:"The last one of each of so many months."`
 }
 
 // Health is one [[health]].
