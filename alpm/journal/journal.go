@@ -157,29 +157,38 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // Append writes a record. It counts after the next Sync.
 func (l *Log) Append(kind Kind, v any) error {
-	data, err := json.Marshal(v)
+	// An Encoder hands its buffer over in one piece, and Marshal a copy of it,
+	// which is large for a package of many files.
+	err := json.NewEncoder(piece(func(data []byte) error { return l.append(kind, data) })).Encode(v)
 	if err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
+	return nil
+}
+
+// piece is a writer that is called once.
+type piece func(data []byte) error
+
+func (p piece) Write(data []byte) (int, error) { return len(data), p(data) }
+
+func (l *Log) append(kind Kind, data []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	body := []byte{byte(kind), formJSON}
+	record := append(make([]byte, headSize, headSize+packFrom), byte(kind), formJSON)
 	if len(data) < packFrom {
-		body = append(body, data...)
+		record = append(record, data...)
 	} else {
-		body[1] = formZstd
-		body = l.pack.EncodeAll(data, body)
+		record[headSize+1] = formZstd
+		record = l.pack.EncodeAll(data, record)
 	}
-	out := make([]byte, headSize, headSize+len(body))
-	binary.LittleEndian.PutUint32(out, uint32(len(body)))
-	binary.LittleEndian.PutUint32(out[4:], crc32.Checksum(body, castagnoli()))
+	body := record[headSize:]
+	binary.LittleEndian.PutUint32(record, uint32(len(body)))
+	binary.LittleEndian.PutUint32(record[4:], crc32.Checksum(body, castagnoli()))
 	if err := l.step("append"); err != nil {
-		return fmt.Errorf("write journal: %w", err)
+		return err
 	}
-	if _, err := l.f.Write(append(out, body...)); err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	return nil
+	_, err := l.f.Write(record)
+	return err
 }
 
 // Sync makes all records so far last.

@@ -149,13 +149,15 @@ func (a *archive) read(d decoders) error {
 	for _, b := range a.info.Backup {
 		a.backup[b.Path] = true
 	}
-	if text := meta[".MTREE"]; text != nil {
-		if listed, err = mtree.Decode(bytes.NewReader(text)); err != nil {
-			return err
+	return a.list(func(visit func(mtree.Entry) bool) error {
+		if text := meta[".MTREE"]; text != nil {
+			return mtree.Walk(bytes.NewReader(text), visit)
 		}
-	}
-	a.list(listed)
-	return nil
+		for _, e := range listed {
+			visit(e)
+		}
+		return nil
+	})
 }
 
 // scanHead reads the metadata, which comes first in an archive. Without an
@@ -238,36 +240,38 @@ func sameSet(a, b []string) bool {
 }
 
 // list takes over what is installed: all but the archive's own dot files.
-func (a *archive) list(entries []mtree.Entry) {
-	a.files = make([]string, 0, len(entries))
+func (a *archive) list(walk func(visit func(mtree.Entry) bool) error) error {
 	a.mtreeMD5 = map[string]string{}
 	places := map[string]*place{}
-	for i := range entries {
-		e := &entries[i]
+	err := walk(func(e mtree.Entry) bool {
 		if strings.HasPrefix(e.Path, ".") {
-			continue
+			return true
 		}
-		name := e.Path
+		// The line that the path is a part of is not kept.
+		name := strings.Clone(e.Path)
 		if e.Type == mtree.Dir {
 			name += "/"
-			a.dirEntries = append(a.dirEntries, dirHeader(e))
+			a.dirEntries = append(a.dirEntries, dirHeader(&e))
 		}
 		a.files = append(a.files, name)
 		if a.backup[e.Path] {
-			a.mtreeMD5[e.Path] = e.MD5
+			a.mtreeMD5[name] = e.MD5
 		}
 		a.size += e.Size
-		dir := nearRoot(e.Path)
+		dir := nearRoot(name)
 		if places[dir] == nil {
 			places[dir] = &place{dir: dir}
 		}
 		places[dir].bytes += e.Size
 		places[dir].files++
-	}
+		return true
+	})
 	sort.Strings(a.files)
+	a.files = slices.Clip(a.files)
 	for _, p := range places {
 		a.places = append(a.places, *p)
 	}
+	return err
 }
 
 func dirHeader(e *mtree.Entry) tar.Header {

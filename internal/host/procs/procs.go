@@ -15,7 +15,7 @@ const (
 	lateFirst = 800
 	// enough is the memory, in bytes, above which collections come more often:
 	// an upgrade of some hundred packages keeps two thirds of that.
-	enough = 136 << 20
+	enough = 128 << 20
 )
 
 // Settle sets what the environment (GOMAXPROCS, GOGC, GOMEMLIMIT) does not.
