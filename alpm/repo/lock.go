@@ -79,6 +79,19 @@ func own(path string, f *os.File) (func(), error) {
 // clearAbandoned removes a lock file of ours that nobody holds, and tells
 // whether it is worth trying again.
 func clearAbandoned(path string) (bool, error) {
+	held := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	ok, err := held.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("try lock file: %w", err)
+	}
+	if !ok {
+		return false, nil
+	}
+	defer held.Close()
+	// One that was just made has no mark yet: its owner holds it before that.
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
@@ -89,16 +102,7 @@ func clearAbandoned(path string) (bool, error) {
 	if !strings.HasSuffix(strings.TrimSpace(string(data)), " "+lockMark) {
 		return false, nil
 	}
-	held := flock.New(path, flock.SetFlag(os.O_RDONLY))
-	ok, err := held.TryLock()
-	if err != nil {
-		return false, fmt.Errorf("try lock file: %w", err)
-	}
-	if !ok {
-		return false, nil
-	}
-	defer held.Close()
-	// What is locked may have been replaced since it was read.
+	// What is locked may have been replaced since it was opened.
 	mine, err := held.Stat()
 	if err != nil {
 		return false, fmt.Errorf("look at lock file: %w", err)

@@ -6,6 +6,9 @@ import (
 	"archive/tar"
 	"errors"
 	"flag"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -33,10 +36,15 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand, "exitcode": exitCodeCommand},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand, "exitcode": exitCodeCommand, "get": getCommand},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RASTOS_CONFIG", env.WorkDir+"/config.toml")
-			return nil
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ADDRESS", l.Addr().String()) // where a server may listen
+			return l.Close()
 		},
 	})
 }
@@ -56,6 +64,27 @@ func exitCodeCommand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d", code)
+	}
+}
+
+// getCommand is `get STATUS URL FILE` in scripts: it fetches the URL into a
+// file as soon as somebody answers there, and wants that status.
+func getCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: get STATUS URL FILE")
+	}
+	resp, err := http.Get(args[1])
+	for tries := 0; err != nil && tries < 100; tries++ {
+		time.Sleep(50 * time.Millisecond)
+		resp, err = http.Get(args[1])
+	}
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o644))
+	if strconv.Itoa(resp.StatusCode) != args[0] {
+		ts.Fatalf("%s: %s", args[1], resp.Status)
 	}
 }
 

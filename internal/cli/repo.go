@@ -13,7 +13,7 @@ import (
 )
 
 func repoCommand(s *session) *cobra.Command {
-	return group("repo", "Build package repositories", repoCreate(s), repoAdd(s), repoRemove(s))
+	return group("repo", "Build package repositories and hand them out", repoCreate(s), repoAdd(s), repoRemove(s), repoServe(s))
 }
 
 const repoAddLong = `Add puts packages into the database of a repository, as repo-add does, and makes
