@@ -27,6 +27,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotPin(s),
 		snapshotDelete(s),
 		snapshotPrune(s),
+		snapshotSync(s),
 	)
 }
 

@@ -79,6 +79,8 @@ func (s *session) printTreePlan(p *flow.TreePlan) error {
 		switch {
 		case c.Keep:
 			fmt.Fprintf(s.Stdout, "node %d: there is nothing to do\n", c.Node.Number)
+		case c.Plan.Empty() && c.Files:
+			fmt.Fprintf(s.Stdout, "node %d: files are merged\n", c.Node.Number)
 		case c.Plan.Empty():
 			fmt.Fprintf(s.Stdout, "node %d: a copy that follows its parent\n", c.Node.Number)
 		default:
@@ -87,6 +89,7 @@ func (s *session) printTreePlan(p *flow.TreePlan) error {
 				return err
 			}
 		}
+		s.printConflicts(c.Conflicts)
 	}
 	return nil
 }
@@ -95,6 +98,7 @@ func (s *session) printTreeDone(done flow.TreeDone) error {
 	if s.flags.json {
 		return s.printJSON(done)
 	}
+	s.printConflicts(done.Conflicts)
 	for _, n := range done.Nodes {
 		fmt.Fprintf(s.Stdout, "node %d replaces node %d: %s\n", n.Number, n.Replaces, n.Reason)
 	}

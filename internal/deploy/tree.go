@@ -22,36 +22,7 @@ func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // they are no configuration.
 func scan(d Dir) (etcmerge.Tree, error) {
 	t := etcmerge.Tree{}
-	visit := func(name string, info fs.FileInfo) error {
-		e := etcmerge.Entry{Type: info.Mode().Type(), Perm: info.Mode() & permBits}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			e.UID, e.GID = int(st.Uid), int(st.Gid)
-		}
-		var err error
-		switch {
-		case e.Type == 0:
-			data, err := d.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			sum := sha256.Sum256(data)
-			e.Digest, e.Size = hex.EncodeToString(sum[:]), int64(len(data))
-		case e.Type&fs.ModeSymlink != 0:
-			if e.Link, err = d.Readlink(name); err != nil {
-				return err
-			}
-		case !e.Type.IsDir():
-			return nil
-		}
-		if e.Xattrs, err = d.Xattrs(name); err != nil {
-			return err
-		}
-		if len(e.Xattrs) == 0 {
-			e.Xattrs = nil
-		}
-		t[name] = e
-		return nil
-	}
+	visit := func(name string, info fs.FileInfo) error { return scanOne(d, t, name, info) }
 	top, err := d.Lstat(".")
 	if err != nil {
 		return nil, err
@@ -60,6 +31,38 @@ func scan(d Dir) (etcmerge.Tree, error) {
 		return nil, err
 	}
 	return t, d.Walk(visit)
+}
+
+// scanOne adds one file of a tree.
+func scanOne(d Dir, t etcmerge.Tree, name string, info fs.FileInfo) error {
+	e := etcmerge.Entry{Type: info.Mode().Type(), Perm: info.Mode() & permBits}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		e.UID, e.GID = int(st.Uid), int(st.Gid)
+	}
+	var err error
+	switch {
+	case e.Type == 0:
+		data, err := d.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(data)
+		e.Digest, e.Size = hex.EncodeToString(sum[:]), int64(len(data))
+	case e.Type&fs.ModeSymlink != 0:
+		if e.Link, err = d.Readlink(name); err != nil {
+			return err
+		}
+	case !e.Type.IsDir():
+		return nil
+	}
+	if e.Xattrs, err = d.Xattrs(name); err != nil {
+		return err
+	}
+	if len(e.Xattrs) == 0 {
+		e.Xattrs = nil
+	}
+	t[name] = e
+	return nil
 }
 
 // apply makes the changes in out; content of Take comes from next.

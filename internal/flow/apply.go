@@ -170,7 +170,8 @@ type nodeWork struct {
 	etc func(deploy.Deployment) error
 	// kernelPackage is the one that the node boots; "": the manifest's.
 	kernelPackage string
-	files         bool // it changes more than packages do
+	files         bool            // it changes more than packages do
+	conflicts     *[]NodeConflict // that came up meanwhile; nil: none can
 }
 
 func (w nodeWork) kernel() string { return cmp.Or(w.kernelPackage, w.mf.Kernel.Package) }

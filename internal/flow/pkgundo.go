@@ -4,19 +4,12 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/history"
 	"github.com/rastos/rastos/alpm/localdb"
-	"github.com/rastos/rastos/alpm/pkgfile"
-	"github.com/rastos/rastos/alpm/solve"
-	"github.com/rastos/rastos/alpm/syncdb"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/report"
 )
@@ -63,7 +56,7 @@ func (m *Machine) PlanUndo(ctx context.Context, sink report.Sink, w *World, r Un
 	if err := recoverPackages(ctx, sink, env); err != nil {
 		return nil, err
 	}
-	u := &undoing{w: w, env: env, sink: sink, entry: e, entries: entries, reasons: map[string]desc.Reason{}}
+	u := &undoing{supplier: supplier{w: w, env: env, sink: sink, entries: entries}, entry: e, reasons: map[string]desc.Reason{}}
 	if u.local, err = trans.Installed(env); err != nil {
 		return nil, err
 	}
@@ -75,12 +68,9 @@ func (m *Machine) PlanUndo(ctx context.Context, sink report.Sink, w *World, r Un
 
 // undoing works one undo out.
 type undoing struct {
-	w       *World
-	env     trans.Env
-	sink    report.Sink
-	entry   history.Entry
-	entries []history.Entry
-	local   *localdb.DB
+	supplier
+	entry history.Entry
+	local *localdb.DB
 
 	remove  []string
 	back    []history.Change // whose Old is to be installed again
@@ -157,7 +147,7 @@ func versionText(v *history.Version) string {
 // plan finds the archives and has the engine work the rest out.
 func (u *undoing) plan(ctx context.Context, ask Ask) (*ChangePlan, error) {
 	req := trans.Request{Remove: u.remove, Answer: ask.answer()}
-	if err := u.supply(ctx, &req); err != nil {
+	if err := u.bringBack(ctx, &req); err != nil {
 		return nil, err
 	}
 	packages := &trans.Plan{}
@@ -174,122 +164,23 @@ func (u *undoing) plan(ctx context.Context, ask Ask) (*ChangePlan, error) {
 	return p, nil
 }
 
-// supply finds an archive for each package that is to come back.
-func (u *undoing) supply(ctx context.Context, req *trans.Request) error {
-	if len(u.back) == 0 {
-		return nil
-	}
-	repos, err := trans.Lookup(ctx, u.env, false)
-	if err != nil {
-		return err
-	}
-	lists := map[string][]*desc.Package{} // of repositories that get older packages again
-	lacking := &undoError{id: u.entry.ID, hint: "put the archives into " + u.env.CacheDir + ", or undo only what can be had by hand: `rastos pkg install`"}
+// bringBack finds an archive for each package that is to come back.
+func (u *undoing) bringBack(ctx context.Context, req *trans.Request) error {
+	var wants []wanted
 	for _, c := range u.back {
-		want := *c.Old
-		if known, ok := history.Known(u.entries, c.Name, want.Version); ok && want.SHA256 == "" {
-			want.Repo, want.File, want.SHA256, want.Size = known.Repo, known.File, known.SHA256, known.Size
-		}
-		reason := desc.Explicit
+		want := wanted{name: c.Name, Version: *c.Old, reason: desc.Explicit}
 		if want.Reason == desc.Depend.String() {
-			reason = desc.Depend
+			want.reason = desc.Depend
 		}
 		if want.Reason == "" && c.New != nil {
-			reason = u.local.Package(c.Name).Reason
+			want.reason = u.local.Package(c.Name).Reason
 		}
-		u.reasons[c.Name] = reason
-		repo, pkg, file := u.find(ctx, repos, c.Name, want)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case pkg != nil:
-			lists[repo] = append(lists[repo], pkg)
-			req.Targets = append(req.Targets, repo+"/"+c.Name)
-		case file != "":
-			req.Files = append(req.Files, file)
-		default:
-			lacking.reasons = append(lacking.reasons, fmt.Sprintf("the archive of %s %s is neither in a repository nor in the cache", c.Name, want.Version))
-		}
+		u.reasons[c.Name] = want.reason
+		wants = append(wants, want)
 	}
-	if len(lacking.reasons) > 0 {
-		return lacking
+	lacking, err := u.supply(ctx, wants, req)
+	if err == nil && len(lacking) > 0 {
+		err = &undoError{id: u.entry.ID, reasons: lacking, hint: u.lackingHint() + ", or undo only what can be had by hand: `rastos pkg install`"}
 	}
-	u.offer(repos, lists)
-	return nil
-}
-
-// offer lets repositories have what is to come back, in place of what they
-// have of those names.
-func (u *undoing) offer(repos []*syncdb.DB, lists map[string][]*desc.Package) {
-	env := &u.env
-	env.Repos = slices.Clone(env.Repos)
-	for i := range env.Repos {
-		r := &env.Repos[i]
-		packages := slices.Clone(lists[r.Name])
-		if repos[i] != nil {
-			for _, p := range repos[i].Packages() {
-				if !slices.ContainsFunc(lists[r.Name], func(q *desc.Package) bool { return q.Name == p.Name }) {
-					packages = append(packages, p)
-				}
-			}
-		}
-		r.DB = syncdb.New(r.Name, packages)
-		if len(lists[r.Name]) > 0 && !r.Usage.Allows(solve.UseInstall) {
-			r.Usage |= solve.UseInstall
-		}
-	}
-}
-
-// find looks for one version: in the repositories, for the archive that the
-// history names in the cache or on the servers, for one in the cache by its
-// name, and where it was given as a file.
-func (u *undoing) find(ctx context.Context, repos []*syncdb.DB, name string, want history.Version) (repo string, p *desc.Package, file string) {
-	for _, db := range repos {
-		if db == nil {
-			continue
-		}
-		if q := db.Package(name); q != nil && q.Version == want.Version && (want.SHA256 == "" || want.SHA256 == q.SHA256) {
-			return db.Name, q, ""
-		}
-	}
-	if want.Repo != "" && want.SHA256 != "" && slices.ContainsFunc(u.env.Repos, func(r trans.Repo) bool { return r.Name == want.Repo }) {
-		q, err := trans.LoadPin(ctx, u.env, trans.Pin{
-			Repo: want.Repo, Name: name, Version: want.Version, Filename: want.File, SHA256: want.SHA256, Size: want.Size,
-		}, packageEvents(u.sink))
-		if _, native := u.w.engine.(trans.Native); err == nil && !native {
-			return "", nil, filepath.Join(u.env.CacheDir, want.File) // it reads databases by itself
-		}
-		if err == nil {
-			return want.Repo, q, ""
-		}
-		report.Notef(u.sink, "%s %s from %s: %v", name, want.Version, want.Repo, err)
-	}
-	for _, file := range u.archives(name, want) {
-		if q, err := pkgfile.LoadInfo(file); err == nil && q.Name == name && q.Version == want.Version {
-			return "", nil, file
-		} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-			report.Notef(u.sink, "%s: %v", file, err)
-		}
-	}
-	return "", nil, ""
-}
-
-// archives are files that may be it.
-func (u *undoing) archives(name string, want history.Version) []string {
-	var files []string
-	if filepath.IsAbs(want.File) {
-		files = append(files, want.File)
-	}
-	for _, dir := range slices.Concat([]string{u.env.CacheDir}, u.env.Caches) {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), name+"-"+want.Version+"-") && strings.Contains(e.Name(), ".pkg.tar") && !strings.HasSuffix(e.Name(), ".sig") && !strings.HasSuffix(e.Name(), ".part") {
-				files = append(files, filepath.Join(dir, e.Name()))
-			}
-		}
-	}
-	return files
+	return err
 }

@@ -34,6 +34,8 @@ type TreePlan struct {
 	Deploy bool         `json:"deploy"` // its new version boots next
 	Nodes  []NodeChange `json:"nodes"`  // parents before children
 	Notes  []string     `json:"notes,omitempty"`
+
+	sync bool // it brings the nodes up to the root, which is there already
 }
 
 // NodeChange is what happens to one node.
@@ -41,7 +43,20 @@ type NodeChange struct {
 	Node node.Node   `json:"node"`
 	Keep bool        `json:"keep"` // nothing: it stays in its place
 	Plan *ChangePlan `json:"plan"`
-	work *nodeWork   // beside the packages; nil: a change of packages has its own
+	// Files tells that more than packages changes: files are merged three ways.
+	Files bool `json:"files,omitempty"`
+	// Conflicts are what the node and the change want differently: the node's
+	// stays.
+	Conflicts []NodeConflict `json:"conflicts,omitempty"`
+	work      *nodeWork      // beside the packages; nil: a change of packages has its own
+}
+
+// NodeConflict is something that a node keeps against a change.
+type NodeConflict struct {
+	Node   int    `json:"node"`
+	What   string `json:"what"` // "package NAME" or a path
+	Why    string `json:"why"`
+	Beside string `json:"beside,omitempty"` // where the change's version lies
 }
 
 // Empty tells that there is nothing to do.
@@ -53,6 +68,7 @@ func (p *TreePlan) Empty() bool {
 type TreeDone struct {
 	Nodes      []node.Node        `json:"nodes"`                // the new ones
 	Deployment *deploy.Deployment `json:"deployment,omitempty"` // the one that boots next
+	Conflicts  []NodeConflict     `json:"conflicts,omitempty"`
 }
 
 // onNode is the same world with another node to build on.
@@ -193,8 +209,11 @@ func (p *TreePlan) current(sys *System, tree *node.Tree) error {
 			return err
 		}
 	}
+	if newest, _ := tree.Behind(p.Root); p.sync && newest != p.Root {
+		return &overtakenNodes{p.Root}
+	}
 	for i, c := range p.Nodes {
-		if _, ok := tree.Node(c.Node.Number); !ok || i > 0 && tree.Replaced(c.Node.Number) {
+		if _, ok := tree.Node(c.Node.Number); !ok || (i > 0 || p.sync) && tree.Replaced(c.Node.Number) {
 			return &overtakenNodes{p.Root}
 		}
 	}
@@ -210,6 +229,7 @@ type treeBuild struct {
 	record *recorder // of the root's change; nil: it is in no history
 	made   map[int]int
 	batch  *node.Batch
+	late   []NodeConflict // of the node just built
 	done   TreeDone
 }
 
@@ -217,6 +237,9 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 	var err error
 	if b.batch, err = b.w.sys.Nodes.Batch(b.p.Verb); err != nil {
 		return b.done, err
+	}
+	if b.p.sync {
+		b.made[b.p.Root] = b.p.Root
 	}
 	for _, c := range b.p.Nodes {
 		if err := context.Cause(ctx); err != nil {
@@ -232,6 +255,10 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 		}
 		b.made[c.Node.Number] = n.Number
 		b.done.Nodes = append(b.done.Nodes, n)
+		for _, conflict := range append(c.Conflicts, b.late...) {
+			conflict.Node = n.Number
+			b.done.Conflicts = append(b.done.Conflicts, conflict)
+		}
 	}
 	return b.done, b.batch.Commit()
 }
@@ -244,6 +271,7 @@ func (b *treeBuild) one(ctx context.Context, sink report.Sink, c NodeChange) (no
 			Parent: seat, Replaces: c.Node.Number, Reason: fmt.Sprintf("follows its parent, node %d", seat),
 		})
 	}
+	b.late = nil
 	do := c.work
 	if do == nil {
 		work, err := b.m.changeWork(c.Plan)
@@ -266,6 +294,9 @@ func (b *treeBuild) one(ctx context.Context, sink report.Sink, c NodeChange) (no
 		return n, err
 	}
 	n.Parent, n.Files = seat, do.files
+	if do.conflicts != nil {
+		b.late = *do.conflicts
+	}
 	if n, err = b.batch.Seal(work, n); err != nil {
 		err = errors.Join(err, work.Discard())
 	}

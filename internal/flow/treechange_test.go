@@ -5,6 +5,7 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/rastos/rastos/internal/deploy"
@@ -177,42 +178,67 @@ func TestAnOvertakenPlanOfATreeIsNotRun(t *testing.T) {
 	}
 }
 
-func TestAChangeOfASubtreeCutAnywhereIsMadeOfAllOrOfNone(t *testing.T) {
+// cutTrees runs a planned change of nodes again and again, with the power cut at
+// another effect each time: there are all of the new nodes afterwards, or none.
+func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify func(b *packageBox, made []node.Node)) {
+	t.Helper()
 	none, all := 0, 0
-	for cut := 0; ; cut += testkit.Rounds(9, 1) {
+	for cut, done := 0, false; !done; cut += testkit.Rounds(11, 1) {
 		b := newTreeBox(t)
-		w := b.world()
-		p, err := b.PlanTree(w, Where{Node: "2", Tree: true}, b.install("extra"))
-		b.check(err)
+		w, p := plan(b)
+		before := b.shape()
 		b.power.left = cut
-		_, err = b.RunTree(t.Context(), report.Discard{}, w, p)
+		result, err := b.RunTree(t.Context(), report.Discard{}, w, p)
 		if err != nil && !b.power.off {
 			t.Fatalf("cut %d: %v", cut, err)
 		}
-		done := !b.power.off
+		done = !b.power.off
 		b.recoverWithCuts(cut)
 		b.whole()
-		switch got := b.shape(); {
-		case got == "1(0) 2(0) 3(2) 4(2) 5(3)" && !done:
+		list, err := b.system(b.booted).Nodes.List()
+		b.check(err)
+		made := list[len(strings.Fields(before)):]
+		switch {
+		case b.shape() == before && !done:
 			none++
-		default:
-			all++
-			list, err := b.system(b.booted).Nodes.List()
-			b.check(err)
-			if len(list) != 9 {
-				t.Fatalf("cut %d: %s", cut, got)
-			}
-			for _, n := range list[5:] {
-				if b.versions(n.Number)["extra"] != "1-1" || n.Parent != 2 && n.Parent < 6 {
-					t.Errorf("cut %d: %+v", cut, n)
-				}
-			}
+			continue
+		case len(made) != len(p.Nodes) || done && len(result.Nodes) != len(made):
+			t.Fatalf("cut %d: %s after %s", cut, b.shape(), before)
 		}
-		if done {
-			break
-		}
+		all++
+		verify(b, made)
 	}
-	if none == 0 || all < 2 {
+	if none == 0 || all == 0 {
 		t.Errorf("%d times none, %d times all", none, all)
 	}
+}
+
+func TestAChangeOfASubtreeCutAnywhereIsMadeOfAllOrOfNone(t *testing.T) {
+	cutTrees(t, func(b *packageBox) (*World, *TreePlan) {
+		w := b.world()
+		p, err := b.PlanTree(w, Where{Node: "2", Tree: true}, b.install("extra"))
+		b.check(err)
+		return w, p
+	}, func(b *packageBox, made []node.Node) {
+		for _, n := range made {
+			if b.versions(n.Number)["extra"] != "1-1" || n.Parent != 2 && n.Parent < 6 {
+				t.Errorf("%+v", n)
+			}
+		}
+	})
+}
+
+func TestASyncCutAnywhereIsMadeForAllOrForNone(t *testing.T) {
+	cutTrees(t, func(b *packageBox) (*World, *TreePlan) {
+		b.edit("2", map[string]string{"etc/app.conf": "new\n"})
+		w, p, err := b.PlanSync(t.Context(), report.Discard{}, b.settings, "2")
+		b.check(err)
+		return w, p
+	}, func(b *packageBox, made []node.Node) {
+		for _, n := range made {
+			if b.file(n.Number, "etc/app.conf") != "new\n" || n.Parent < 6 {
+				t.Errorf("%+v", n)
+			}
+		}
+	})
 }
