@@ -55,6 +55,9 @@ func goEvent(h C.uintptr_t, event *C.alpm_event_t) {
 	default:
 		fill(&e, kind, p)
 	}
+	if kind == C.ALPM_EVENT_PACKAGE_OPERATION_DONE && e.New != "" {
+		s.finished(e.Package)
+	}
 	s.tell(e)
 }
 

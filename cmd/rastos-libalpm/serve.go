@@ -16,6 +16,7 @@ import (
 	"runtime/cgo"
 	"sync"
 
+	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/libalpm/wire"
 	"github.com/rastos/rastos/internal/host/mount"
 )
@@ -47,6 +48,7 @@ type session struct {
 	// Of the transaction at hand.
 	targets map[string]string // package → what asked for it
 	causes  map[string]wire.Removal
+	reasons map[string]desc.Reason
 	done    bool // the transaction was carried through
 
 	made  []string        // mount points that were not there

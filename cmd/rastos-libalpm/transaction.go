@@ -213,22 +213,28 @@ func (s *session) step(pkg *C.alpm_pkg_t) wire.Step {
 }
 
 func (s *session) commit(c wire.Commit) (wire.Committed, error) {
+	s.reasons = map[string]desc.Reason{}
+	for _, r := range c.Reasons {
+		s.reasons[r.Name] = r.Reason
+	}
 	var data *C.alpm_list_t
 	if C.alpm_trans_commit(s.handle, &data) != 0 {
 		return wire.Committed{}, s.withData(s.failed("carry out the transaction", ""), data)
 	}
-	for _, r := range c.Reasons {
-		pkg := s.installed(r.Name)
-		if pkg == nil || reasonOf(pkg) == r.Reason {
-			continue // not reached, where it was interrupted
-		}
-		if err := s.setReason(r); err != nil {
-			return wire.Committed{}, err
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return wire.Committed{Interrupted: s.interrupted && !s.done}, nil
+}
+
+// finished gives a package that was just installed the reason that the client
+// has for it: what was repeated from a plan is explicit to the library.
+func (s *session) finished(pkg string) {
+	if reason, ok := s.reasons[pkg]; ok {
+		if err := s.setReason(wire.Reason{Name: pkg, Reason: reason}); err != nil {
+			s.errors = append(s.errors, err.Error())
+			s.tell(wire.Event{Source: wire.SourceLog, Name: "error", Package: pkg, Text: err.Error()})
+		}
+	}
 }
 
 func (s *session) release() error {

@@ -36,6 +36,7 @@ type world struct {
 
 	// What the manifest is made of.
 	packages []string
+	engine   string // native if empty
 	repos    []repository
 	settings string // more of [system]
 	size     string
@@ -101,6 +102,9 @@ func (w *world) manifest() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[system]\nhostname = \"atlas\"\n%s", w.settings)
 	fmt.Fprintf(&b, "[packages]\nofficial = %s\n", quoted(w.packages))
+	if w.engine != "" {
+		fmt.Fprintf(&b, "engine = %q\n", w.engine)
+	}
 	for _, r := range w.repos {
 		fmt.Fprintf(&b, "[[repository]]\nname = %q\nservers = %s\n", r.name, quoted(r.servers))
 		if r.key != "" {

@@ -231,8 +231,8 @@ type Plan struct {
 
 // Commit carries the transaction out.
 type Commit struct {
-	// Reasons are those of packages that are new, where they are not what the
-	// library would write.
+	// Reasons are those of the packages to install, where they are not what the
+	// library would write. Each is written when its package is in.
 	Reasons []Reason `json:"reasons,omitempty"`
 }
 
