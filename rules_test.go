@@ -107,6 +107,7 @@ var edges = map[[2]string]string{
 	{"internal/deploy", "internal/node"}:       "a deployment is a node made bootable",
 	{"internal/vm", "internal/agent"}:          "the host's end of the guest's control channel",
 	{"internal/boot/esptest", "internal/boot"}: "the contract of its interface",
+	{"alpm/trans/rootfs", "alpm/extract"}:      "what stays as it was found is held against what extract found",
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
 	{"alpm/libalpm", "alpm/*"}:                 "it stands in for alpm/trans: the same values go in and come out",
 	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // placing decides where each file of one package goes.
@@ -18,7 +19,7 @@ type placing struct {
 	*runner
 	a      *archive
 	old    *desc.Package
-	tree   *tree
+	tree   *rootfs.Tree
 	events []Event
 }
 
@@ -59,7 +60,7 @@ func (j *placing) linkGoes(path string) bool {
 	if j.old == nil && !j.check.moved[path] && !j.check.forced[path] {
 		return false
 	}
-	info, err := j.tree.lstat(path)
+	info, err := j.tree.Lstat(path)
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
@@ -70,7 +71,7 @@ func (j *placing) decideFile(h *tar.Header, path string) (extract.Decision, erro
 	if !was && !is && !keep {
 		return d, nil
 	}
-	info, err := j.tree.lstat(path)
+	info, err := j.tree.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return d, nil // new; a directory in the way is for the extraction to refuse
 	}
@@ -92,7 +93,7 @@ func (j *placing) decideFile(h *tar.Header, path string) (extract.Decision, erro
 // giveUp handles what was a backup file and is an ordinary one now. pacman
 // removes it with the old version, and keeps it as .pacsave if it was changed.
 func (j *placing) giveUp(path, orig string) error {
-	local, err := j.tree.md5(path)
+	local, err := j.tree.MD5(path)
 	if err != nil || local == "" || local == orig || j.opt.NoSave {
 		return err
 	}
@@ -102,17 +103,17 @@ func (j *placing) giveUp(path, orig string) error {
 // settleFile compares three versions of a backup file: as the installed
 // package shipped it (orig), as it is, and as the new package ships it.
 func (j *placing) settleFile(path, orig, shipped string) (extract.Decision, error) {
-	local, err := j.tree.md5(path)
+	local, err := j.tree.MD5(path)
 	if err != nil {
 		return extract.Decision{}, err
 	}
-	before := j.tree.identity(pacnewName(path)) != ""
+	before := j.tree.Identity(pacnewName(path)) != ""
 	switch {
 	case local == shipped, orig != "" && orig == local && orig != shipped:
 		// The same, and replaced for its times; or only the package changed it.
 		// A .pacnew of an earlier version has had its time.
 		if before {
-			err = j.tree.remove(pacnewName(path))
+			err = j.tree.Remove(pacnewName(path))
 		}
 		return extract.Decision{}, err
 	case orig != "" && orig == shipped && before:
@@ -126,7 +127,7 @@ func (j *placing) settleFile(path, orig, shipped string) (extract.Decision, erro
 // decideLink handles a link among the backup files: there is no content to
 // compare but where it leads.
 func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (extract.Decision, error) {
-	if to, err := j.tree.readlink(path); err == nil && to == h.Linkname {
+	if to, err := j.tree.Readlink(path); err == nil && to == h.Linkname {
 		return d, nil
 	}
 	d.As = j.pacnew(path)
@@ -135,8 +136,8 @@ func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (ex
 
 func (j *placing) pacnew(path string) string {
 	e := pacnewEvent(j.a.info.Name, path)
-	if info, err := j.tree.lstat(e.Path); err == nil && info.IsDir() {
-		_ = j.tree.remove(e.Path + "/") // an empty one is no obstacle
+	if info, err := j.tree.Lstat(e.Path); err == nil && info.IsDir() {
+		_ = j.tree.Remove(e.Path + "/") // an empty one is no obstacle
 	}
 	j.events = append(j.events, e)
 	return e.Path

@@ -10,11 +10,12 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // fileCheck decides whether every file of a plan may be put where it belongs.
 type fileCheck struct {
-	tree      *tree
+	tree      *rootfs.Tree
 	local     *localdb.DB
 	archives  []*archive
 	old       map[string]*desc.Package // by name: installed versions of targets, files loaded
@@ -64,7 +65,7 @@ func (c *fileCheck) root(a *archive) error {
 		if skip != "" && strings.HasPrefix(f, skip) {
 			continue
 		}
-		info, err := c.tree.lstat(f)
+		info, err := c.tree.Lstat(f)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -99,7 +100,7 @@ func (c *fileCheck) stillFile(a *archive, f string) error {
 	if strings.HasSuffix(f, "/") || c.noExtract.match(f) {
 		return nil
 	}
-	info, err := c.tree.lstat(f)
+	info, err := c.tree.Lstat(f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -139,7 +140,7 @@ func (c *fileCheck) resolved(a *archive, old *desc.Package, f string, info fs.Fi
 		}
 	}
 	if old != nil {
-		real, err := c.tree.realPath(path)
+		real, err := c.tree.RealPath(path)
 		if err == nil && real != path && listHas(old.Files, real) {
 			return true, nil
 		}
@@ -190,7 +191,7 @@ func (c *fileCheck) goesWhole(old *desc.Package, path string) (bool, error) {
 }
 
 func (c *fileCheck) allOwned(dir string, own func(string) bool) (bool, error) {
-	entries, err := c.tree.names(dir)
+	entries, err := c.tree.Names(dir)
 	if err != nil {
 		return false, err
 	}

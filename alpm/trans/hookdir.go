@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // hookDir opens a directory of hooks. One below the root is read with the
@@ -30,34 +32,34 @@ func (r *runner) hookDir(dir string) (fs.FS, error) {
 }
 
 // hookTree is the tree; a run that changes the database alone has opened none.
-func (r *runner) hookTree() (t *tree, err error) {
+func (r *runner) hookTree() (t *rootfs.Tree, err error) {
 	if r.tree != nil {
 		return r.tree, nil
 	}
 	if r.bare == nil {
-		r.bare, err = openTree(r.env.Root)
+		r.bare, err = rootfs.Open(r.env.Root)
 	}
 	return r.bare, err
 }
 
 // treeFS shows a directory of the tree as a file system.
 type treeFS struct {
-	tree *tree
+	tree *rootfs.Tree
 	base string
 }
 
 func (t treeFS) path(name string) string { return filepath.Join(t.base, name) }
 
 func (t treeFS) Open(name string) (fs.File, error) {
-	real, err := t.tree.final(t.path(name))
+	f, err := t.tree.Open(t.path(name))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", t.path(name), err)
 	}
-	return t.tree.root.Open(real)
+	return f, nil
 }
 
-func (t treeFS) ReadLink(name string) (string, error)   { return t.tree.readlink(t.path(name)) }
-func (t treeFS) Lstat(name string) (fs.FileInfo, error) { return t.tree.lstat(t.path(name)) }
+func (t treeFS) ReadLink(name string) (string, error)   { return t.tree.Readlink(t.path(name)) }
+func (t treeFS) Lstat(name string) (fs.FileInfo, error) { return t.tree.Lstat(t.path(name)) }
 
 // dirSet joins directories under their numbers: "0/x.hook" is in the first.
 type dirSet []fs.FS

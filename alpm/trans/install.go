@@ -15,6 +15,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/scriptlet"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -47,7 +48,7 @@ func (r *runner) installOne(ctx context.Context, a *archive) error {
 }
 
 // place brings the files of a package and its database entry, in this order.
-func (r *runner) place(ctx context.Context, a *archive, t *tree) error {
+func (r *runner) place(ctx context.Context, a *archive, t *rootfs.Tree) error {
 	old := r.old[a.info.Name]
 	sums := a.mtreeMD5
 	if !r.opt.DBOnly {
@@ -64,7 +65,7 @@ func (r *runner) place(ctx context.Context, a *archive, t *tree) error {
 			sums[path] = sum
 		}
 		if old != nil {
-			t.forget()
+			t.Forget()
 			if err := r.removeObsolete(a, old); err != nil {
 				return err
 			}
@@ -77,7 +78,7 @@ func (r *runner) place(ctx context.Context, a *archive, t *tree) error {
 }
 
 // extract writes the files of a package.
-func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *tree) (extract.Result, error) {
+func (r *runner) extract(ctx context.Context, a *archive, old *desc.Package, t *rootfs.Tree) (extract.Result, error) {
 	j := &placing{runner: r, a: a, old: old, tree: t}
 	res, err := r.unpack(ctx, a, j.decide)
 	for _, e := range append(j.events, extractWarnings(a.info.Name, res)...) {
@@ -200,11 +201,11 @@ func (r *runner) extractOne(ctx context.Context, a *archive) error {
 		return nil // the first error is told by who had it
 	}
 	r.tell(Event{Kind: EventInstall, Name: a.info.Name, Text: a.info.Version, Total: int64(r.total)})
-	t, err := openTree(r.env.Root) // a tree remembers, so it is one goroutine's
+	t, err := rootfs.Open(r.env.Root) // a tree remembers, so it is one goroutine's
 	if err != nil {
 		return r.failed("install", a.info.Name, err)
 	}
-	defer t.close()
+	defer t.Close()
 	if err := r.place(context.WithoutCancel(ctx), a, t); err != nil {
 		return r.failed("install", a.info.Name, err)
 	}
@@ -247,7 +248,7 @@ func agreeOnDirectories(archives []*archive) bool {
 		}
 		last := ""
 		for _, f := range a.files {
-			dir, _ := splitPath(f)
+			dir, _ := rootfs.SplitPath(f)
 			if dir != "" && dir != last && !a.has(dir+"/") {
 				return false
 			}

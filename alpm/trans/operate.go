@@ -9,13 +9,15 @@ import (
 	"path"
 	"strings"
 	"syscall"
+
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // operator carries out operations. Each of them first looks whether it was
 // done before, so that all of a journal can be gone through again.
 type operator struct {
 	env  *Env
-	tree *tree
+	tree *rootfs.Tree
 	tell Events
 	temp string // prefix of the temporary names
 	// fresh are directories that were to be removed and hold staged files only:
@@ -58,12 +60,12 @@ func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 	case opMove:
 		return o.move(op)
 	case opDrop:
-		err = o.tree.remove(op.Path)
+		err = o.tree.Remove(op.Path)
 	case opRemove:
-		if op.ID == "" || o.tree.identity(op.Path) != op.ID {
+		if op.ID == "" || o.tree.Identity(op.Path) != op.ID {
 			return false, nil
 		}
-		err = o.tree.remove(op.Path)
+		err = o.tree.Remove(op.Path)
 	case opRename:
 		return o.rename(op)
 	case opMkdir:
@@ -71,11 +73,11 @@ func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 	case opRmdir:
 		return o.rmdir(op)
 	case opDress:
-		if op.ID == "" || o.tree.inode(op.Path) != op.ID {
+		if op.ID == "" || o.tree.Inode(op.Path) != op.ID {
 			return false, nil
 		}
-		if err = o.tree.dress(op.Path, *op.Dir); err == nil {
-			err = o.tree.setTimes(op.Path, op.Dir.Time)
+		if err = o.tree.Dress(op.Path, *op.Dir); err == nil {
+			err = o.tree.SetTimes(op.Path, op.Dir.Time)
 		}
 	default:
 		err = fmt.Errorf("the journal has an operation %q", op.Do)
@@ -89,42 +91,42 @@ func (o *operator) carryOut(pkg string, op *operation) (done bool, err error) {
 // move: the temporary name is used once, so that its being there tells that
 // the move is still to be made.
 func (o *operator) move(op *operation) (done bool, err error) {
-	err = o.tree.moveOver(op.Path, op.To)
+	err = moveOver(o.tree, op.Path, op.To)
 	if errors.Is(err, fs.ErrNotExist) {
-		if o.tree.identity(op.Path) == "" {
+		if o.tree.Identity(op.Path) == "" {
 			return false, nil
 		}
-		dir, _ := splitPath(op.To)
-		o.tree.forget()
-		if err = o.tree.mkdirAll(dir); err == nil {
-			err = o.tree.move(op.Path, op.To)
+		dir, _ := rootfs.SplitPath(op.To)
+		o.tree.Forget()
+		if err = o.tree.MkdirAll(dir); err == nil {
+			err = o.tree.Move(op.Path, op.To)
 		}
 	}
 	if err != nil {
 		return false, err
 	}
-	if _, seen := o.tree.real[op.To]; seen || o.tree.gone[op.To] {
-		o.tree.forget() // a link that leads elsewhere now
+	if o.tree.Remembers(op.To) {
+		o.tree.Forget() // a link that leads elsewhere now
 	}
 	// Two links to one file: rename(2) then does nothing and leaves both.
-	if err := o.tree.remove(op.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := o.tree.Remove(op.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return true, err
 	}
 	return true, nil
 }
 
 func (o *operator) rename(op *operation) (done bool, err error) {
-	if op.ID == "" || o.tree.identity(op.To) == op.ID || o.tree.identity(op.Path) != op.ID {
+	if op.ID == "" || o.tree.Identity(op.To) == op.ID || o.tree.Identity(op.Path) != op.ID {
 		return false, nil
 	}
-	if err := o.tree.move(op.Path, op.To); err != nil {
+	if err := o.tree.Move(op.Path, op.To); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
 func (o *operator) mkdir(pkg string, op *operation) error {
-	info, err := o.tree.lstat(op.Path)
+	info, err := o.tree.Lstat(op.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -138,22 +140,22 @@ func (o *operator) mkdir(pkg string, op *operation) error {
 		}
 		delete(o.fresh, op.Path)
 		o.times = append(o.times, madeDir{op.Path, op.Dir.Time})
-		return o.tree.dress(op.Path, *op.Dir)
+		return o.tree.Dress(op.Path, *op.Dir)
 	default:
-		if _, err := o.tree.dir(op.Path); err == nil && !op.Unlink {
+		if _, err := o.tree.Dir(op.Path); err == nil && !op.Unlink {
 			return nil // a link to one
 		}
-		if err := o.tree.remove(op.Path); err != nil {
+		if err := o.tree.Remove(op.Path); err != nil {
 			return err
 		}
 	}
-	o.tree.forget()
-	up, _ := splitPath(op.Path)
-	if err := o.tree.mkdirAll(up); err != nil {
+	o.tree.Forget()
+	up, _ := rootfs.SplitPath(op.Path)
+	if err := o.tree.MkdirAll(up); err != nil {
 		return err
 	}
 	o.times = append(o.times, madeDir{op.Path, op.Dir.Time})
-	return o.tree.mkdir(op.Path, *op.Dir)
+	return o.tree.Mkdir(op.Path, *op.Dir)
 }
 
 // modeBits is a mode as packages have it.
@@ -166,10 +168,10 @@ func modeBits(info fs.FileInfo) (mode uint32, ok bool) {
 }
 
 func (o *operator) rmdir(op *operation) (done bool, err error) {
-	if op.ID == "" || o.tree.identity(op.Path) != op.ID {
+	if op.ID == "" || o.tree.Identity(op.Path) != op.ID {
 		return false, nil
 	}
-	err = o.tree.remove(op.Path + "/")
+	err = o.tree.Remove(op.Path + "/")
 	for _, kept := range []error{syscall.ENOTEMPTY, syscall.EEXIST, syscall.EBUSY, syscall.ENOTDIR} {
 		if errors.Is(err, kept) {
 			return false, o.refresh(op.Path)
@@ -180,7 +182,7 @@ func (o *operator) rmdir(op *operation) (done bool, err error) {
 
 // refresh notes a directory that holds nothing but staged files.
 func (o *operator) refresh(dir string) error {
-	names, err := o.tree.names(dir)
+	names, err := o.tree.Names(dir)
 	if err != nil {
 		return err
 	}
@@ -213,7 +215,7 @@ func (o *operator) leave(pkg string, op *operation, cause error) error {
 	text := cause.Error()
 	if op.Do == opMove && !strings.HasSuffix(op.To, ".pacnew") {
 		beside := path.Clean(op.To) + ".pacnew"
-		if err := o.tree.moveOver(op.Path, beside); err == nil {
+		if err := moveOver(o.tree, op.Path, beside); err == nil {
 			text += "; the package's version is beside it"
 			o.tell(Event{Kind: EventPacnew, Name: pkg, Path: beside, Text: "/" + op.To + " could not be replaced"})
 		}
@@ -221,10 +223,23 @@ func (o *operator) leave(pkg string, op *operation, cause error) error {
 	name := op.Path
 	if op.Do == opMove {
 		name = op.To
-		_ = o.tree.remove(op.Path) // it has no place at all
+		_ = o.tree.Remove(op.Path) // it has no place at all
 	}
 	err := fmt.Errorf("%s /%s: %w", op.Do, name, cause)
 	o.stuck = append(o.stuck, err)
 	o.tell(Event{Kind: EventWarning, Name: pkg, Path: name, Text: text, Err: err})
 	return nil
+}
+
+// moveOver moves a file over what is there; an empty directory is no obstacle to a
+// .pacnew.
+func moveOver(t *rootfs.Tree, from, to string) error {
+	err := t.Move(from, to)
+	if err == nil || !strings.HasSuffix(to, pacnewName("")) {
+		return err
+	}
+	if info, e := t.Lstat(to); e != nil || !info.IsDir() || t.Remove(to+"/") != nil {
+		return err
+	}
+	return t.Move(from, to)
 }

@@ -33,7 +33,7 @@ func (r *runner) script(ctx context.Context, pkg string, text []byte, fn string,
 	res, err := scriptlet.Run(ctx, r.env.Chroot, r.env.Root, text, out, fn, versions...)
 	out.flush()
 	if r.tree != nil {
-		r.tree.forget()
+		r.tree.Forget()
 	}
 	switch {
 	case err != nil && (ctx.Err() != nil || isEnvironment(err)):
@@ -61,7 +61,7 @@ func (r *runner) ldconfig(ctx context.Context) error {
 		return nil
 	}
 	for _, path := range []string{"etc/ld.so.conf", strings.TrimPrefix(ldconfigProgram, "/")} {
-		if _, err := r.tree.lstat(path); err != nil {
+		if _, err := r.tree.Lstat(path); err != nil {
 			return nil
 		}
 	}
@@ -169,7 +169,7 @@ func (r *runner) runHooks(ctx context.Context, hooks []*hook.Hook, when hook.Whe
 		}
 	}
 	if r.tree != nil {
-		r.tree.forget()
+		r.tree.Forget()
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/journal"
 	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // Recovered says what became of an interrupted transaction.
@@ -198,7 +199,7 @@ func (c *cut) runner(env *Env, tell Events) (*runner, error) {
 	if r.opt.DBOnly {
 		return r, nil
 	}
-	r.tree, err = openTree(env.Root)
+	r.tree, err = rootfs.Open(env.Root)
 	return r, err
 }
 
@@ -261,7 +262,7 @@ func (s *switcher) drop(i int, st step) {
 	}
 	for _, f := range st.put.Files {
 		if f.Temp != "" {
-			_ = s.tree.remove(f.Temp)
+			_ = s.tree.Remove(f.Temp)
 		}
 	}
 }

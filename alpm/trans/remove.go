@@ -14,6 +14,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/scriptlet"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // removeAll removes packages, in the order of the plan.
@@ -50,7 +51,7 @@ func (r *runner) removeOne(ctx context.Context, p *desc.Package) error {
 				return err
 			}
 		}
-		r.tree.forget()
+		r.tree.Forget()
 	}
 	// pacman runs post_remove before it forgets the package; so does this, and
 	// forgets it even if that was interrupted: its files are gone.
@@ -93,7 +94,7 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 			continue
 		}
 		if written != nil {
-			if real, err := r.tree.realPath(path); err == nil && written[real] {
+			if real, err := r.tree.RealPath(path); err == nil && written[real] {
 				continue
 			}
 		}
@@ -101,7 +102,7 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 			return err
 		}
 	}
-	r.tree.forget()
+	r.tree.Forget()
 	return nil
 }
 
@@ -123,12 +124,12 @@ func (r *runner) realNames(files []string, old *desc.Package) map[string]bool {
 	for _, list := range [][]string{files, old.Files} {
 		last := ""
 		for _, f := range list {
-			dir, _ := splitPath(f)
+			dir, _ := rootfs.SplitPath(f)
 			if dir == last {
 				continue
 			}
 			last = dir
-			if real, err := r.tree.dir(dir); err == nil && real != dir && dir != "" {
+			if real, err := r.tree.Dir(dir); err == nil && real != dir && dir != "" {
 				links = true
 			}
 		}
@@ -141,7 +142,7 @@ func (r *runner) realNames(files []string, old *desc.Package) map[string]bool {
 		if r.noExtract.match(f) {
 			continue
 		}
-		if real, err := r.tree.realPath(f); err == nil {
+		if real, err := r.tree.RealPath(f); err == nil {
 			names[real] = true
 		}
 	}
@@ -152,7 +153,7 @@ func (r *runner) realNames(files []string, old *desc.Package) map[string]bool {
 // else: the new version has a file there, or a person has put a link to
 // another directory there, which the new version's directory replaces. What
 // the old version has in it goes before the extraction.
-func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
+func (r *runner) clearWay(a *archive, old *desc.Package, t *rootfs.Tree) error {
 	for _, f := range old.Files {
 		dir := strings.TrimSuffix(f, "/")
 		if dir == f {
@@ -161,7 +162,7 @@ func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
 			}
 			continue
 		}
-		info, err := t.lstat(dir)
+		info, err := t.Lstat(dir)
 		if err != nil || !(info.IsDir() && a.has(dir) || info.Mode()&fs.ModeSymlink != 0 && a.has(f)) {
 			continue
 		}
@@ -172,7 +173,7 @@ func (r *runner) clearWay(a *archive, old *desc.Package, t *tree) error {
 				}
 			}
 		}
-		t.forget()
+		t.Forget()
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func (r *runner) fileForDir(a *archive, old *desc.Package, f string) error {
 	if !a.has(f+"/") || r.noUpgrade.match(f) {
 		return nil
 	}
-	if info, err := r.tree.lstat(f); err != nil || info.IsDir() {
+	if info, err := r.tree.Lstat(f); err != nil || info.IsDir() {
 		return nil
 	}
 	return r.removePlain(old, f)
@@ -194,7 +195,7 @@ func (r *runner) fileForDir(a *archive, old *desc.Package, f string) error {
 // nobody else has it.
 func (r *runner) removeFile(p *desc.Package, a *archive, f string) error {
 	path := strings.TrimSuffix(f, "/")
-	info, err := r.tree.lstat(path)
+	info, err := r.tree.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -212,18 +213,18 @@ func (r *runner) removeFile(p *desc.Package, a *archive, f string) error {
 }
 
 func (r *runner) removeDir(p *desc.Package, a *archive, path string) error {
-	empty, err := r.tree.empty(path)
+	empty, err := r.tree.Empty(path)
 	if err != nil {
 		return fmt.Errorf("look into /%s: %w", path, err)
 	}
-	if !empty || a != nil && a.has(path+"/") || r.tree.isMountPoint(path) {
+	if !empty || a != nil && a.has(path+"/") || r.tree.IsMountPoint(path) {
 		return nil
 	}
 	owned, err := r.dirs.byOther(p, path+"/")
 	if err != nil || owned {
 		return err
 	}
-	err = r.tree.remove(path + "/")
+	err = r.tree.Remove(path + "/")
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EBUSY) {
 		return nil // filled meanwhile, or in use as a mount point elsewhere
 	}
@@ -235,7 +236,7 @@ func (r *runner) removeDir(p *desc.Package, a *archive, path string) error {
 
 func (r *runner) removePlain(p *desc.Package, path string) error {
 	if sum, listed := backupSum(p, path); listed && !r.opt.NoSave {
-		local, err := r.tree.md5(path)
+		local, err := r.tree.MD5(path)
 		if err != nil {
 			return fmt.Errorf("read /%s: %w", path, err)
 		}
@@ -243,7 +244,7 @@ func (r *runner) removePlain(p *desc.Package, path string) error {
 			return r.save(p, path)
 		}
 	}
-	if err := r.tree.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := r.tree.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove /%s: %w", path, err)
 	}
 	return nil
@@ -252,18 +253,18 @@ func (r *runner) removePlain(p *desc.Package, path string) error {
 // save keeps a changed file as .pacsave; earlier ones move on to .pacsave.1,
 // .pacsave.2, …
 func (r *runner) save(p *desc.Package, path string) error {
-	_, base := splitPath(path)
-	last, err := r.tree.lastPacsave(path)
+	_, base := rootfs.SplitPath(path)
+	last, err := lastPacsave(r.tree, path)
 	if err != nil {
 		return err
 	}
 	for n := last + 1; n > 0; n-- {
-		err := r.tree.rename(path+pacsave(n-1), base+pacsave(n))
+		err := r.tree.Rename(path+pacsave(n-1), base+pacsave(n))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("move on /%s: %w", path+pacsave(n-1), err)
 		}
 	}
-	if err := r.tree.rename(path, base+pacsave(0)); err != nil {
+	if err := r.tree.Rename(path, base+pacsave(0)); err != nil {
 		return fmt.Errorf("save /%s: %w", path, err)
 	}
 	r.tell(Event{Kind: EventPacsave, Name: p.Name, Path: path + pacsave(0), Text: "/" + path + " was changed and is kept"})
@@ -279,9 +280,9 @@ func pacsave(n int) string {
 }
 
 // lastPacsave is the highest number of the saved files beside path.
-func (t *tree) lastPacsave(path string) (last int, err error) {
-	dir, base := splitPath(path)
-	entries, err := t.names(dir)
+func lastPacsave(t *rootfs.Tree, path string) (last int, err error) {
+	dir, base := rootfs.SplitPath(path)
+	entries, err := t.Names(dir)
 	if err != nil {
 		return 0, fmt.Errorf("look for files that were saved before /%s: %w", path, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/scriptlet"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // Run carries out a plan, after finishing what an interrupted one left. The
@@ -90,8 +91,8 @@ type runner struct {
 	tell Events
 
 	local    *localdb.DB
-	tree     *tree
-	bare     *tree // for the hooks where there is no other
+	tree     *rootfs.Tree
+	bare     *rootfs.Tree // for the hooks where there is no other
 	root     *extract.Root
 	archives []*archive
 	decoders decoders
@@ -115,10 +116,10 @@ func (r *runner) close() {
 		_ = r.root.Close()
 	}
 	if r.tree != nil {
-		r.tree.close()
+		r.tree.Close()
 	}
 	if r.bare != nil {
-		r.bare.close()
+		r.bare.Close()
 	}
 }
 
@@ -158,7 +159,7 @@ func (r *runner) openRoot() (err error) {
 	if err := os.MkdirAll(r.env.Root, 0o755); err != nil {
 		return fmt.Errorf("open the root: %w", err)
 	}
-	if r.tree, err = openTree(r.env.Root); err != nil {
+	if r.tree, err = rootfs.Open(r.env.Root); err != nil {
 		return fmt.Errorf("open the root: %w", err)
 	}
 	defer func() {
@@ -262,6 +263,6 @@ func (r *runner) settle(context.Context) error {
 	if r.root == nil {
 		return nil
 	}
-	r.tree.forget()
+	r.tree.Forget()
 	return r.root.SettleTimes()
 }

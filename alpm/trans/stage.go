@@ -20,6 +20,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/journal"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -220,7 +221,7 @@ func (j *staging) decide(h *tar.Header) (extract.Decision, error) {
 		j.p.Files = append(j.p.Files, f)
 		return extract.Decision{Skip: at.late}, nil
 	}
-	dir, _ := splitPath(name)
+	dir, _ := rootfs.SplitPath(name)
 	at, known := j.at[dir]
 	if !known && dir != "" {
 		return extract.Decision{}, fmt.Errorf("%s: its directory was not looked at", name)
@@ -259,18 +260,18 @@ func (j *staging) leave(same []extract.Left) {
 	kept := j.p.Files[:0]
 	for _, f := range j.p.Files {
 		if l := is[f.Path]; l != nil {
-			if f.attr.is(l) {
+			if f.attr.Is(l) {
 				continue
 			}
-			f.Temp, f.Keep, f.Inode = "", f.attr, inodeID(l.Inode, l.Size)
+			f.Temp, f.Keep, f.Inode = "", f.attr, rootfs.InodeOf(l.Inode, l.Size)
 		}
 		kept = append(kept, f)
 	}
 	j.p.Files = kept
 }
 
-func attrOf(h *tar.Header) *dirAttr {
-	return &dirAttr{Mode: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, Time: h.ModTime.UnixNano()}
+func attrOf(h *tar.Header) *rootfs.Attr {
+	return &rootfs.Attr{Mode: uint32(h.Mode) & 0o7777, UID: h.Uid, GID: h.Gid, Time: h.ModTime.UnixNano()}
 }
 
 // countOwners counts how many of the packages that change have a file.

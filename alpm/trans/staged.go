@@ -9,6 +9,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/journal"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // journalName is the journal's file in DBPath; pacman looks at neither.
@@ -90,19 +91,19 @@ type stagedFile struct {
 	Temp string `json:"temp,omitempty"` // where it is for now; empty for a directory
 	// Link is where a link leads, which decides about a link among the backup
 	// files; Plain tells a regular file.
-	Link  string   `json:"link,omitempty"`
-	Plain bool     `json:"plain,omitempty"`
-	Dir   *dirAttr `json:"dir,omitempty"`
+	Link  string       `json:"link,omitempty"`
+	Plain bool         `json:"plain,omitempty"`
+	Dir   *rootfs.Attr `json:"dir,omitempty"`
 	// Late is a directory that can only be made at the switch: something else
 	// is in its place until then. Unlink: even if that leads to a directory.
 	Late   bool `json:"late,omitempty"`
 	Unlink bool `json:"unlink,omitempty"`
 	// Keep is what a file is to be whose content is in its place already, as
 	// Inode: nothing is staged for it.
-	Keep  *dirAttr `json:"keep,omitempty"`
-	Inode string   `json:"inode,omitempty"`
+	Keep  *rootfs.Attr `json:"keep,omitempty"`
+	Inode string       `json:"inode,omitempty"`
 
-	attr *dirAttr
+	attr *rootfs.Attr
 }
 
 // switchRecord says what is done to the tree for the steps from First on.
@@ -130,12 +131,12 @@ const (
 // operation is one change of the tree. Carried out once more after a cut, it
 // finds out what is left to do of it, or that nothing is.
 type operation struct {
-	Do     string   `json:"do"`
-	Path   string   `json:"path"`
-	To     string   `json:"to,omitempty"`
-	ID     string   `json:"id,omitempty"` // tree.identity of what is at Path
-	Dir    *dirAttr `json:"dir,omitempty"`
-	Unlink bool     `json:"unlink,omitempty"`
+	Do     string       `json:"do"`
+	Path   string       `json:"path"`
+	To     string       `json:"to,omitempty"`
+	ID     string       `json:"id,omitempty"` // tree.identity of what is at Path
+	Dir    *rootfs.Attr `json:"dir,omitempty"`
+	Unlink bool         `json:"unlink,omitempty"`
 
 	tell *Event // what a person is told of it, the first time
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // spot is where the files of a directory are staged.
@@ -70,7 +71,7 @@ func (s *stager) surveyOne(a *archive, made map[string]int64, dirs map[string]bo
 			if _, known := made[dir]; !known && !at.late {
 				made[dir] = 0
 			}
-			if dir, _ = splitPath(dir); dir != "" {
+			if dir, _ = rootfs.SplitPath(dir); dir != "" {
 				if at, err = s.spot(dir); err != nil {
 					return err
 				}
@@ -82,7 +83,7 @@ func (s *stager) surveyOne(a *archive, made map[string]int64, dirs map[string]bo
 	for _, f := range a.files {
 		dir := strings.TrimSuffix(f, "/")
 		if dir == f {
-			dir, _ = splitPath(f)
+			dir, _ = rootfs.SplitPath(f)
 		}
 		if dir == last || s.noExtract.match(f) {
 			continue
@@ -110,7 +111,7 @@ func (s *stager) spot(dir string) (spot, error) {
 	if dir == "" {
 		return spot{dir: "."}, nil
 	}
-	up, base := splitPath(dir)
+	up, base := rootfs.SplitPath(dir)
 	above, err := s.spot(up)
 	if err != nil {
 		return spot{}, err
@@ -133,12 +134,12 @@ func (s *stager) spot(dir string) (spot, error) {
 // look decides about a directory whose parent is there.
 func (s *stager) look(dir string, above spot) (spot, error) {
 	late := spot{dir: above.dir, late: true}
-	info, err := s.tree.lstat(dir)
+	info, err := s.tree.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.taken[dir] {
 			return late, nil
 		}
-		_, base := splitPath(dir)
+		_, base := rootfs.SplitPath(dir)
 		return spot{dir: path.Join(above.dir, base), new: true}, nil
 	}
 	if err != nil {
@@ -149,7 +150,7 @@ func (s *stager) look(dir string, above spot) (spot, error) {
 			return late, nil
 		}
 	}
-	real, err := s.tree.dir(dir)
+	real, err := s.tree.Dir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return late, nil // a link that leads nowhere
 	}
@@ -178,7 +179,7 @@ func (s *stager) roomForFiles(a *archive) error {
 			if dir == f || !a.has(dir) {
 				continue
 			}
-			if info, err := s.tree.lstat(dir); err != nil || !info.IsDir() {
+			if info, err := s.tree.Lstat(dir); err != nil || !info.IsDir() {
 				continue
 			}
 			stray, err := s.stray(dir, going)
@@ -195,7 +196,7 @@ func (s *stager) roomForFiles(a *archive) error {
 
 // stray finds something in a directory that none of the packages has.
 func (s *stager) stray(dir string, going []*desc.Package) (string, error) {
-	entries, err := s.tree.names(dir)
+	entries, err := s.tree.Names(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

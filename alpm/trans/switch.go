@@ -286,7 +286,7 @@ func (s *switcher) step(ctx context.Context, i int) error {
 // pathsChanged drops what is remembered of directories.
 func (s *switcher) pathsChanged() {
 	if s.tree != nil {
-		s.tree.forget()
+		s.tree.Forget()
 	}
 }
 
@@ -341,7 +341,7 @@ func (s *switcher) place() error {
 		if d.Time == 0 || s.tree == nil {
 			continue
 		}
-		if err := s.tree.setTime(d.Path, d.Time); err != nil {
+		if err := s.tree.SetTime(d.Path, d.Time); err != nil {
 			return fmt.Errorf("set the time of /%s: %w", d.Path, err)
 		}
 	}

@@ -55,7 +55,7 @@ func (w *switching) goes(p, new *desc.Package, f string) error {
 	if w.leaves[path] {
 		return nil
 	}
-	info, err := w.tree.lstat(path)
+	info, err := w.tree.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -68,7 +68,7 @@ func (w *switching) goes(p, new *desc.Package, f string) error {
 	}
 	// A link that a person put in a directory's place goes too, as with pacman.
 	if sum, listed := backupSum(p, path); listed && !w.opt.NoSave {
-		local, err := w.tree.md5(path)
+		local, err := w.tree.MD5(path)
 		if err != nil {
 			return fmt.Errorf("read /%s: %w", path, err)
 		}
@@ -77,14 +77,14 @@ func (w *switching) goes(p, new *desc.Package, f string) error {
 		}
 	}
 	w.leaves[path] = true
-	w.add(operation{Do: opRemove, Path: path, ID: w.tree.identity(path)})
+	w.add(operation{Do: opRemove, Path: path, ID: w.tree.Identity(path)})
 	return nil
 }
 
 // dirGoes takes away a directory that nobody else has. Whether it is empty
 // shows when its turn comes.
 func (w *switching) dirGoes(p, new *desc.Package, path string) error {
-	if new != nil && listHas(new.Files, path+"/") || w.tree.isMountPoint(path) {
+	if new != nil && listHas(new.Files, path+"/") || w.tree.IsMountPoint(path) {
 		return nil
 	}
 	owned, err := w.dirs.byOther(p, path+"/")
@@ -92,24 +92,24 @@ func (w *switching) dirGoes(p, new *desc.Package, path string) error {
 		return err
 	}
 	w.rmdirs[path] = true
-	w.add(operation{Do: opRmdir, Path: path, ID: w.tree.identity(path)})
+	w.add(operation{Do: opRmdir, Path: path, ID: w.tree.Identity(path)})
 	return nil
 }
 
 // save keeps a changed file as .pacsave; earlier ones move on.
 func (w *switching) save(p *desc.Package, path string) error {
 	name := func(n int) string { return path + pacsave(n) }
-	last, err := w.tree.lastPacsave(path)
+	last, err := lastPacsave(w.tree, path)
 	if err != nil {
 		return err
 	}
 	for n := last + 1; n > 0; n-- {
-		if id := w.tree.identity(name(n - 1)); id != "" {
+		if id := w.tree.Identity(name(n - 1)); id != "" {
 			w.add(operation{Do: opRename, Path: name(n - 1), To: name(n), ID: id})
 		}
 	}
 	w.leaves[path] = true
-	w.add(operation{Do: opRename, Path: path, To: name(0), ID: w.tree.identity(path),
+	w.add(operation{Do: opRename, Path: path, To: name(0), ID: w.tree.Identity(path),
 		tell: &Event{Kind: EventPacsave, Name: p.Name, Path: name(0), Text: "/" + path + " was changed and is kept"}})
 	return nil
 }
@@ -152,7 +152,7 @@ func (w *switching) clearWay(new, old *desc.Package) error {
 			}
 			continue
 		}
-		info, err := w.tree.lstat(dir)
+		info, err := w.tree.Lstat(dir)
 		if err != nil || !(info.IsDir() && listHas(new.Files, dir) || info.Mode()&fs.ModeSymlink != 0 && listHas(new.Files, f)) {
 			continue
 		}
@@ -173,7 +173,7 @@ func (w *switching) fileForDir(new, old *desc.Package, f string) error {
 	if !listHas(new.Files, f+"/") || w.noUpgrade.match(f) {
 		return nil
 	}
-	if info, err := w.tree.lstat(f); err != nil || info.IsDir() {
+	if info, err := w.tree.Lstat(f); err != nil || info.IsDir() {
 		return nil
 	}
 	return w.goes(old, new, f)
@@ -182,10 +182,10 @@ func (w *switching) fileForDir(new, old *desc.Package, f string) error {
 // dir makes a directory that is not there, or may not be when its turn comes.
 func (w *switching) dir(f *stagedFile) {
 	if !f.Late && !w.rmdirs[f.Path] {
-		if info, err := w.tree.lstat(f.Path); err == nil && info.IsDir() {
+		if info, err := w.tree.Lstat(f.Path); err == nil && info.IsDir() {
 			return
 		}
-		if _, err := w.tree.dir(f.Path); err == nil {
+		if _, err := w.tree.Dir(f.Path); err == nil {
 			return // a link to one
 		}
 	}
@@ -202,7 +202,7 @@ func (w *switching) file(p *stagedPackage, old *desc.Package, f *stagedFile) err
 		w.add(move)
 		return nil
 	}
-	info, err := w.tree.lstat(f.Path)
+	info, err := w.tree.Lstat(f.Path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		w.add(move)
 		return nil
@@ -217,15 +217,15 @@ func (w *switching) file(p *stagedPackage, old *desc.Package, f *stagedFile) err
 	case !is:
 		return w.giveUp(old, f, orig, move)
 	case !f.Plain:
-		if to, err := w.tree.readlink(f.Path); err == nil && to == f.Link {
+		if to, err := w.tree.Readlink(f.Path); err == nil && to == f.Link {
 			w.add(move)
 		} else {
 			w.pacnew(p, move)
 		}
 		return nil
 	}
-	local, err := w.tree.md5(f.Path)
-	before := w.tree.identity(pacnewName(f.Path))
+	local, err := w.tree.MD5(f.Path)
+	before := w.tree.Identity(pacnewName(f.Path))
 	switch {
 	case err != nil:
 		return fmt.Errorf("read /%s: %w", f.Path, err)
@@ -246,7 +246,7 @@ func (w *switching) file(p *stagedPackage, old *desc.Package, f *stagedFile) err
 }
 
 func (w *switching) giveUp(old *desc.Package, f *stagedFile, orig string, move operation) error {
-	local, err := w.tree.md5(f.Path)
+	local, err := w.tree.MD5(f.Path)
 	if err != nil {
 		return fmt.Errorf("read /%s: %w", f.Path, err)
 	}
@@ -274,7 +274,7 @@ func (w *switching) obsolete(new, old *desc.Package) error {
 			continue
 		}
 		if written != nil {
-			if real, err := w.tree.realPath(path); err == nil && written[real] {
+			if real, err := w.tree.RealPath(path); err == nil && written[real] {
 				continue
 			}
 		}

@@ -2,6 +2,8 @@
 
 package trans
 
+import "github.com/rastos/rastos/alpm/trans/rootfs"
+
 import "strings"
 
 // targets checks the new packages against each other: only a directory may be
@@ -76,7 +78,7 @@ func (c *fileCheck) throughLinks(owner map[string]*archive) {
 	seen := map[string]bool{}
 	for _, a := range c.archives {
 		for _, f := range a.files {
-			for dir, _ := splitPath(f); dir != "" && !seen[dir]; dir, _ = splitPath(dir) {
+			for dir, _ := rootfs.SplitPath(f); dir != "" && !seen[dir]; dir, _ = rootfs.SplitPath(dir) {
 				seen[dir] = true
 				if owner[dir] != nil {
 					c.overlap = true

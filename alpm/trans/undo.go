@@ -15,13 +15,14 @@ import (
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/journal"
 	"github.com/rastos/rastos/alpm/localdb"
+	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
 
 // undo takes back everything that was staged, and ends the journal. It can be
 // cut off and begun again.
-func undo(env *Env, t *tree, local *localdb.DB, log *journal.Log, h *header) error {
+func undo(env *Env, t *rootfs.Tree, local *localdb.DB, log *journal.Log, h *header) error {
 	if t != nil {
-		t.forget()
+		t.Forget()
 		for _, dir := range h.Dirs {
 			if err := removeTemps(env, t, dir, tempPrefix+h.ID+"-"); err != nil {
 				return fmt.Errorf("take back what was staged: %w", err)
@@ -49,8 +50,8 @@ func undo(env *Env, t *tree, local *localdb.DB, log *journal.Log, h *header) err
 }
 
 // removeTemps removes the staged files of one directory.
-func removeTemps(env *Env, t *tree, dir, prefix string) error {
-	names, err := t.names(strings.TrimPrefix(dir, "."))
+func removeTemps(env *Env, t *rootfs.Tree, dir, prefix string) error {
+	names, err := t.Names(strings.TrimPrefix(dir, "."))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
@@ -64,7 +65,7 @@ func removeTemps(env *Env, t *tree, dir, prefix string) error {
 		if err := env.step("unstage"); err != nil {
 			return err
 		}
-		if err := t.remove(path.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := t.Remove(path.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -72,15 +73,15 @@ func removeTemps(env *Env, t *tree, dir, prefix string) error {
 }
 
 // removeEmpty removes a directory that has nothing in it; anything else stays.
-func removeEmpty(t *tree, dir string) error {
-	info, err := t.lstat(dir)
+func removeEmpty(t *rootfs.Tree, dir string) error {
+	info, err := t.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil || !info.IsDir() {
 		return err
 	}
-	err = t.remove(dir + "/")
+	err = t.Remove(dir + "/")
 	for _, kept := range []error{syscall.ENOTEMPTY, syscall.EEXIST, syscall.EBUSY, syscall.ENOTDIR, fs.ErrNotExist} {
 		if errors.Is(err, kept) {
 			return nil
@@ -91,7 +92,7 @@ func removeEmpty(t *tree, dir string) error {
 
 // flushAll flushes every file system that holds one of the directories, the
 // database or the journal.
-func flushAll(env *Env, t *tree, local string, dirs []string) error {
+func flushAll(env *Env, t *rootfs.Tree, local string, dirs []string) error {
 	seen := map[uint64]bool{}
 	flush := func(f *os.File, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -115,7 +116,7 @@ func flushAll(env *Env, t *tree, local string, dirs []string) error {
 		if t == nil {
 			break
 		}
-		if err := flush(t.open(strings.TrimPrefix(d, "."))); err != nil {
+		if err := flush(t.OpenDir(strings.TrimPrefix(d, "."))); err != nil {
 			return err
 		}
 	}

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package trans
+package rootfs
 
 import (
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
 // A system tree with the links that they have, and some that lead outside.
-func linkedTree(t *testing.T) (*tree, string) {
+func linkedTree(t *testing.T) (*Tree, string) {
 	t.Helper()
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")
@@ -34,11 +33,11 @@ func linkedTree(t *testing.T) (*tree, string) {
 			t.Fatal(err)
 		}
 	}
-	tr, err := openTree(root)
+	tr, err := Open(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(tr.close)
+	t.Cleanup(tr.Close)
 	return tr, root
 }
 
@@ -55,7 +54,7 @@ func TestTreeFollowsLinksInside(t *testing.T) {
 		"opt/c/../b/x":       "opt/a/b/x",
 		"etc/../../../etc/x": "etc/x",
 	} {
-		got, err := tr.realPath(name)
+		got, err := tr.RealPath(name)
 		if err != nil || got != want {
 			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
 		}
@@ -64,28 +63,28 @@ func TestTreeFollowsLinksInside(t *testing.T) {
 
 func TestTreeNeverLeadsOutside(t *testing.T) {
 	tr, _ := linkedTree(t)
-	inside, err := tr.md5("etc/passwd")
+	inside, err := tr.MD5("etc/passwd")
 	if err != nil || inside == "" {
 		t.Fatal(inside, err)
 	}
 	for _, name := range []string{"up/passwd", "abs/passwd", "out"} {
-		if sum, err := tr.md5(name); err != nil || sum != "" {
+		if sum, err := tr.MD5(name); err != nil || sum != "" {
 			t.Errorf("%s was read: %q, %v", name, sum, err)
 		}
 	}
 	for _, name := range []string{"loop/x", "ping/x", "out/x", "usr/lib/x/file/y"} {
-		if _, err := tr.lstat(name); err == nil {
+		if _, err := tr.Lstat(name); err == nil {
 			t.Errorf("%s was found", name)
 		}
 	}
-	if sum, err := tr.md5("loop"); err != nil || sum != "" {
+	if sum, err := tr.MD5("loop"); err != nil || sum != "" {
 		t.Errorf("a loop has the hash %q, %v", sum, err)
 	}
 }
 
 func TestTreeForgets(t *testing.T) {
 	tr, root := linkedTree(t)
-	if _, err := tr.lstat("new/file"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := tr.Lstat("new/file"); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(root, "new"), 0o755); err != nil {
@@ -94,46 +93,17 @@ func TestTreeForgets(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "new/file"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tr.forget()
-	if _, err := tr.lstat("new/file"); err != nil {
+	tr.Forget()
+	if _, err := tr.Lstat("new/file"); err != nil {
 		t.Error(err)
 	}
-	if empty, err := tr.empty("new"); err != nil || empty {
+	if empty, err := tr.Empty("new"); err != nil || empty {
 		t.Errorf("new is empty: %v, %v", empty, err)
 	}
-	if err := tr.remove("lib/x/file"); err != nil {
+	if err := tr.Remove("lib/x/file"); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(filepath.Join(root, "usr/lib/x/file")); err == nil {
 		t.Error("it was not removed through the link")
-	}
-}
-
-func TestPatterns(t *testing.T) {
-	p := compilePatterns([]string{"usr/share/*", "!/usr/share/keep/*", "/etc/x"})
-	for path, want := range map[string]bool{
-		"usr/share/doc/a/b": true, "usr/share/keep/b": false, "etc/x": true, "etc/xy": false, "usr/lib": false,
-	} {
-		if p.match(path) != want {
-			t.Errorf("%s matches: %v", path, !want)
-		}
-	}
-	if compilePatterns(nil).match("x") {
-		t.Error("no pattern matches")
-	}
-}
-
-func TestLines(t *testing.T) {
-	var got []string
-	l := &lines{emit: func(s string) { got = append(got, s) }}
-	for _, part := range []string{"one\ntw", "o\r\n\n", strings.Repeat("x", maxLine+10), "\nrest"} {
-		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	l.flush()
-	want := []string{"one", "two", "", strings.Repeat("x", maxLine+10), "", "rest"}
-	if strings.Join(got, "|") != strings.Join(want, "|") {
-		t.Errorf("got %q", got)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package trans
+package rootfs
 
 import (
 	"errors"
@@ -8,18 +8,17 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/rastos/rastos/alpm/extract"
 )
 
-// identity tells one file from any other that was or will be under the same
+// Identity tells one file from any other that was or will be under the same
 // name: its inode with size and time of change of its content. A name that
 // holds nothing has none.
-func (t *tree) identity(name string) string {
-	info, err := t.lstat(name)
+func (t *Tree) Identity(name string) string {
+	info, err := t.Lstat(name)
 	if err != nil {
 		return ""
 	}
@@ -33,22 +32,10 @@ func (t *tree) identity(name string) string {
 	return fmt.Sprintf("%d.%d.%d", st.Ino, st.Size, info.ModTime().UnixNano())
 }
 
-// moveOver is move; an empty directory is no obstacle to a .pacnew.
-func (t *tree) moveOver(from, to string) error {
-	err := t.move(from, to)
-	if err == nil || !strings.HasSuffix(to, pacnewName("")) {
-		return err
-	}
-	if info, e := t.lstat(to); e != nil || !info.IsDir() || t.remove(to+"/") != nil {
-		return err
-	}
-	return t.move(from, to)
-}
-
-// inode tells a regular file from another of the same name, whatever becomes of
+// Inode tells a regular file from another of the same name, whatever becomes of
 // its attributes.
-func (t *tree) inode(name string) string {
-	info, err := t.lstat(name)
+func (t *Tree) Inode(name string) string {
+	info, err := t.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
@@ -56,45 +43,46 @@ func (t *tree) inode(name string) string {
 	if !ok {
 		return ""
 	}
-	return inodeID(st.Ino, st.Size)
+	return InodeOf(st.Ino, st.Size)
 }
 
-func inodeID(inode uint64, size int64) string { return fmt.Sprintf("%d.%d", inode, size) }
+// InodeOf is the same of a file that was just written.
+func InodeOf(inode uint64, size int64) string { return fmt.Sprintf("%d.%d", inode, size) }
 
-// move gives what is at one path another one, over what is there.
-func (t *tree) move(from, to string) error {
-	fromDir, fromBase := splitPath(from)
-	toDir, toBase := splitPath(to)
+// Move gives what is at one path another one, over what is there.
+func (t *Tree) Move(from, to string) error {
+	fromDir, fromBase := SplitPath(from)
+	toDir, toBase := SplitPath(to)
 	if fromDir == toDir {
-		return t.rename(from, toBase)
+		return t.Rename(from, toBase)
 	}
-	a, err := t.dir(fromDir)
+	a, err := t.Dir(fromDir)
 	if err != nil {
 		return err
 	}
-	b, err := t.dir(toDir)
+	b, err := t.Dir(toDir)
 	if err != nil {
 		return err
 	}
 	return t.root.Rename(path.Join(a, fromBase), path.Join(b, toBase))
 }
 
-// dirAttr is how a directory is to be, or a file that stays.
-type dirAttr struct {
+// Attr is how a directory is to be, or a file that stays.
+type Attr struct {
 	Mode uint32 `json:"mode"` // permissions with setuid, setgid and sticky bits
 	UID  int    `json:"uid,omitempty"`
 	GID  int    `json:"gid,omitempty"`
 	Time int64  `json:"time,omitempty"` // nanoseconds; 0: as it comes
 }
 
-// is tells whether a file is like that; for who is not root, the owner does not
+// Is tells whether a file is like that; for who is not root, the owner does not
 // count.
-func (a *dirAttr) is(l *extract.Left) bool {
+func (a *Attr) Is(l *extract.Left) bool {
 	return l.Mode == a.Mode && l.Time == a.Time && (os.Geteuid() != 0 || l.UID == a.UID && l.GID == a.GID)
 }
 
-// mkdir makes one directory with its attributes.
-func (t *tree) mkdir(name string, want dirAttr) error {
+// Mkdir makes one directory with its attributes.
+func (t *Tree) Mkdir(name string, want Attr) error {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return err
@@ -103,11 +91,11 @@ func (t *tree) mkdir(name string, want dirAttr) error {
 		return err
 	}
 	delete(t.gone, name)
-	return t.dress(name, want)
+	return t.Dress(name, want)
 }
 
-// dress gives a directory its attributes, but for the time.
-func (t *tree) dress(name string, want dirAttr) error {
+// Dress gives a directory its attributes, but for the time.
+func (t *Tree) Dress(name string, want Attr) error {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return err
@@ -126,26 +114,27 @@ func (t *tree) dress(name string, want dirAttr) error {
 	return d.Chmod(base, mode)
 }
 
-// mkdirAll makes a directory and what is missing above it, with mode 0755.
-func (t *tree) mkdirAll(name string) error {
-	if _, err := t.dir(name); err == nil {
+// MkdirAll makes a directory and what is missing above it, with mode 0755.
+func (t *Tree) MkdirAll(name string) error {
+	if _, err := t.Dir(name); err == nil {
 		return nil
 	}
-	up, base := splitPath(name)
+	up, base := SplitPath(name)
 	if base == "" {
 		return nil
 	}
-	if err := t.mkdirAll(up); err != nil {
+	if err := t.MkdirAll(up); err != nil {
 		return err
 	}
-	err := t.mkdir(name, dirAttr{Mode: 0o755})
+	err := t.Mkdir(name, Attr{Mode: 0o755})
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
 }
 
-func (t *tree) setTimes(name string, nanoseconds int64) error {
+// SetTimes sets the time of a file.
+func (t *Tree) SetTimes(name string, nanoseconds int64) error {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return err
@@ -154,9 +143,9 @@ func (t *tree) setTimes(name string, nanoseconds int64) error {
 	return d.Chtimes(base, when, when)
 }
 
-// setTime sets the time of a directory that is there; any other is passed over.
-func (t *tree) setTime(name string, nanoseconds int64) error {
-	real, err := t.realPath(name)
+// SetTime sets the time of a directory that is there; any other is passed over.
+func (t *Tree) SetTime(name string, nanoseconds int64) error {
+	real, err := t.RealPath(name)
 	if err != nil {
 		return nil // it was removed since
 	}
@@ -168,9 +157,9 @@ func (t *tree) setTime(name string, nanoseconds int64) error {
 	return t.root.Chtimes(real, when, when)
 }
 
-// open opens a directory for its file system to be flushed.
-func (t *tree) open(name string) (*os.File, error) {
-	real, err := t.dir(name)
+// OpenDir opens a directory for its file system to be flushed.
+func (t *Tree) OpenDir(name string) (*os.File, error) {
+	real, err := t.Dir(name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package trans
+// Package rootfs is the file system of the system that a transaction changes:
+// it looks at what is there and moves, makes, dresses and removes it. A path is
+// as a package lists it: relative to the root, a directory with or without "/" at
+// its end. Nothing is reached outside the root, whatever links lead there.
+//
+// Contents are not written here: packages are unpacked by alpm/extract.
+package rootfs
 
 import (
 	"crypto/md5"
@@ -14,13 +20,13 @@ import (
 	"syscall"
 )
 
-// tree looks at and removes files of the system tree. Links in the
+// Tree looks at and removes files of the system tree. Links in the
 // directories of a path lead where they lead on the running system, absolute
 // ones too, and never out of the tree: they are followed here, step by step,
 // and os.Root is asked for paths without links only, so that a link that
 // appears meanwhile cannot lead outside either. (os.Root alone refuses
 // absolute links, which system trees are full of.)
-type tree struct {
+type Tree struct {
 	root *os.Root
 	real map[string]string // directory as written → without links; absent ones are not kept
 	gone map[string]bool   // directories known not to exist
@@ -29,23 +35,26 @@ type tree struct {
 	here *os.Root // the last directory asked about: lists are sorted
 }
 
-func openTree(dir string) (*tree, error) {
+// Open takes the directory that is the root of the system. A Tree remembers where
+// directories are, and so belongs to one goroutine.
+func Open(dir string) (*Tree, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{root: root}
-	t.forget()
+	t := &Tree{root: root}
+	t.Forget()
 	return t, nil
 }
 
-func (t *tree) close() {
-	t.forget()
+// Close gives the root back.
+func (t *Tree) Close() {
+	t.Forget()
 	_ = t.root.Close()
 }
 
-// forget drops what is remembered about directories: others changed them.
-func (t *tree) forget() {
+// Forget drops what is remembered about directories: others changed them.
+func (t *Tree) Forget() {
 	if t.here != nil {
 		_ = t.here.Close()
 	}
@@ -53,11 +62,17 @@ func (t *tree) forget() {
 	t.real, t.gone = map[string]string{"": "."}, map[string]bool{}
 }
 
+// Remembers tells whether a directory of this name was found, or found missing.
+func (t *Tree) Remembers(name string) bool {
+	_, found := t.real[name]
+	return found || t.gone[name]
+}
+
 // maxFollow is the kernel's limit for links in one path.
 const maxFollow = 40
 
-// dir is the directory without links; fs.ErrNotExist where there is none.
-func (t *tree) dir(name string) (string, error) {
+// Dir is the directory without links; fs.ErrNotExist where there is none.
+func (t *Tree) Dir(name string) (string, error) {
 	if real, ok := t.real[name]; ok {
 		return real, nil
 	}
@@ -76,12 +91,12 @@ func (t *tree) dir(name string) (string, error) {
 	return real, nil
 }
 
-func (t *tree) follow(name string, left int) (string, error) {
+func (t *Tree) follow(name string, left int) (string, error) {
 	if left == 0 {
 		return "", &fs.PathError{Op: "resolve", Path: name, Err: syscall.ELOOP}
 	}
-	up, base := splitPath(name)
-	above, err := t.dir(up)
+	up, base := SplitPath(name)
+	above, err := t.Dir(up)
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +132,8 @@ func linkTarget(dir, target string) string {
 	return dir + "/" + target
 }
 
-func splitPath(name string) (dir, base string) {
+// SplitPath is the directory that a path is in, and its name there.
+func SplitPath(name string) (dir, base string) {
 	name = strings.TrimSuffix(name, "/")
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		return name[:i], name[i+1:]
@@ -125,10 +141,10 @@ func splitPath(name string) (dir, base string) {
 	return "", name
 }
 
-// realPath is a path with its directories resolved, itself not.
-func (t *tree) realPath(name string) (string, error) {
-	dir, base := splitPath(name)
-	real, err := t.dir(dir)
+// RealPath is a path with its directories resolved, itself not.
+func (t *Tree) RealPath(name string) (string, error) {
+	dir, base := SplitPath(name)
+	real, err := t.Dir(dir)
 	if err != nil {
 		return "", err
 	}
@@ -142,12 +158,12 @@ func (t *tree) realPath(name string) (string, error) {
 }
 
 // parent opens the directory that a path is in.
-func (t *tree) parent(name string) (*os.Root, string, error) {
-	dir, base := splitPath(name)
+func (t *Tree) parent(name string) (*os.Root, string, error) {
+	dir, base := SplitPath(name)
 	if t.here != nil && t.at == dir {
 		return t.here, base, nil
 	}
-	real, err := t.dir(dir)
+	real, err := t.Dir(dir)
 	if err != nil {
 		return nil, "", err
 	}
@@ -162,7 +178,8 @@ func (t *tree) parent(name string) (*os.Root, string, error) {
 	return here, base, nil
 }
 
-func (t *tree) lstat(name string) (fs.FileInfo, error) {
+// Lstat describes what is at a path, a link itself.
+func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return nil, err
@@ -170,7 +187,8 @@ func (t *tree) lstat(name string) (fs.FileInfo, error) {
 	return d.Lstat(base)
 }
 
-func (t *tree) readlink(name string) (string, error) {
+// Readlink is what a link says.
+func (t *Tree) Readlink(name string) (string, error) {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return "", err
@@ -178,8 +196,8 @@ func (t *tree) readlink(name string) (string, error) {
 	return d.Readlink(base)
 }
 
-// remove deletes a file or an empty directory.
-func (t *tree) remove(name string) error {
+// Remove deletes a file or an empty directory.
+func (t *Tree) Remove(name string) error {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return err
@@ -188,13 +206,13 @@ func (t *tree) remove(name string) error {
 	// this name is void in any case.
 	err = d.Remove(base)
 	if strings.HasSuffix(name, "/") && err == nil {
-		t.forget()
+		t.Forget()
 	}
 	return err
 }
 
-// rename changes the name of a file inside its directory.
-func (t *tree) rename(name, newBase string) error {
+// Rename changes the name of a file inside its directory.
+func (t *Tree) Rename(name, newBase string) error {
 	d, base, err := t.parent(name)
 	if err != nil {
 		return err
@@ -202,9 +220,9 @@ func (t *tree) rename(name, newBase string) error {
 	return d.Rename(base, newBase)
 }
 
-// names lists a directory.
-func (t *tree) names(name string) ([]fs.DirEntry, error) {
-	real, err := t.dir(strings.TrimSuffix(name, "/"))
+// Names lists a directory.
+func (t *Tree) Names(name string) ([]fs.DirEntry, error) {
+	real, err := t.Dir(strings.TrimSuffix(name, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -216,9 +234,9 @@ func (t *tree) names(name string) ([]fs.DirEntry, error) {
 	return f.ReadDir(-1)
 }
 
-// empty tells whether a directory has no entry, reading one at most.
-func (t *tree) empty(name string) (bool, error) {
-	real, err := t.dir(strings.TrimSuffix(name, "/"))
+// Empty tells whether a directory has no entry, reading one at most.
+func (t *Tree) Empty(name string) (bool, error) {
+	real, err := t.Dir(strings.TrimSuffix(name, "/"))
 	if err != nil {
 		return false, err
 	}
@@ -235,9 +253,9 @@ func (t *tree) empty(name string) (bool, error) {
 }
 
 // final is a path without links, its last part followed too.
-func (t *tree) final(name string) (string, error) {
+func (t *Tree) final(name string) (string, error) {
 	for range maxFollow {
-		real, err := t.realPath(name)
+		real, err := t.RealPath(name)
 		if err != nil {
 			return "", err
 		}
@@ -257,17 +275,22 @@ func (t *tree) final(name string) (string, error) {
 	return "", &fs.PathError{Op: "resolve", Path: name, Err: syscall.ELOOP}
 }
 
-// md5 hashes a file, following a link as libalpm does. A file that is not
-// there, or not a regular one, has the hash "".
-func (t *tree) md5(name string) (string, error) {
+// Open opens what is at a path for reading, following a link.
+func (t *Tree) Open(name string) (*os.File, error) {
 	real, err := t.final(name)
+	if err != nil {
+		return nil, err
+	}
+	return t.root.Open(real)
+}
+
+// MD5 hashes a file, following a link as libalpm does. A file that is not
+// there, or not a regular one, has the hash "".
+func (t *Tree) MD5(name string) (string, error) {
+	f, err := t.Open(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP) {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
-	}
-	f, err := t.root.Open(real)
 	if err != nil {
 		return "", err
 	}
@@ -282,9 +305,9 @@ func (t *tree) md5(name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// isMountPoint tells whether a directory is on another device than its parent.
-func (t *tree) isMountPoint(name string) bool {
-	info, err := t.lstat(name)
+// IsMountPoint tells whether a directory is on another device than its parent.
+func (t *Tree) IsMountPoint(name string) bool {
+	info, err := t.Lstat(name)
 	if err != nil {
 		return false
 	}
@@ -297,7 +320,7 @@ func (t *tree) isMountPoint(name string) bool {
 	return ok1 && ok2 && a.Dev != b.Dev
 }
 
-func (t *tree) upInfo(name string) (fs.FileInfo, error) {
+func (t *Tree) upInfo(name string) (fs.FileInfo, error) {
 	d, _, err := t.parent(name)
 	if err != nil {
 		return nil, err
