@@ -14,7 +14,6 @@ const (
 	exitVerify    = 5
 	exitSpace     = 7
 	exitLocked    = 10
-	exitConfig    = 3
 	maxConflicts  = 10 // told in one message
 	bytesPerMiB   = 1 << 20
 	spaceFraction = 20 // one twentieth stays free
@@ -193,14 +192,6 @@ func (e *PackageError) Error() string {
 }
 
 func (e *PackageError) Unwrap() error { return e.Err }
-
-// ConfigError is an Env that cannot be worked with.
-type ConfigError struct{ What string }
-
-func (e *ConfigError) Error() string { return e.What }
-
-// ExitCode is the class "config mistakes".
-func (e *ConfigError) ExitCode() int { return exitConfig }
 
 // UnfinishedError is a transaction that could not be finished now. Its journal
 // is kept, and whoever takes the lock next goes on from there.

@@ -25,14 +25,6 @@ func Uname() (Kernel, error) {
 	}, nil
 }
 
-// SetHostname names this UTS namespace.
-func SetHostname(name string) error {
-	if err := unix.Sethostname([]byte(name)); err != nil {
-		return fmt.Errorf("set the host name to %q: %w", name, err)
-	}
-	return nil
-}
-
 // HasFilesystem tells whether the running kernel knows a file system now. A
 // module that is not loaded yet is not seen: a mount would load it.
 func HasFilesystem(name string) (bool, error) {
