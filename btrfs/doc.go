@@ -5,11 +5,11 @@
 // kernel by ioctl: no btrfs-progs, no cgo.
 //
 // Implemented: subvolumes and snapshots (create, delete, read-only property,
-// information, list, default), file-system information, space by block group
-// type, commit of the running transaction, send streams (btrfs/stream reads and
-// writes them, btrfs/receive carries them out). Not implemented: quota groups
-// (rastOS keeps them off: they make deletion ten times slower), balance, scrub,
-// devices.
+// information, list, default), extents and who shares them, file-system
+// information, space by block group type, commit of the running transaction, send
+// streams (btrfs/stream reads and writes them, btrfs/receive carries them out). Not
+// implemented: quota groups (rastOS keeps them off: they make deletion ten times
+// slower), balance, scrub, devices.
 //
 // What is durable when a call returns: Snapshot, SetReadOnly and Delete are;
 // Create is not until SyncFS (the kernel commits a new subvolume with the next

@@ -67,16 +67,7 @@ func search(f *os.File, tree, minObject, maxObject uint64, minType, maxType uint
 		if err != nil {
 			return err
 		}
-		// The next key after the last one, as a 136-bit number.
-		args.key.minObjectID, args.key.minType, args.key.minOffset = last.objectID, last.kind, last.offset+1
-		if args.key.minOffset == 0 {
-			args.key.minType++
-			if args.key.minType > 255 {
-				args.key.minType = 0
-				args.key.minObjectID++
-			}
-		}
-		if args.key.minObjectID > maxObject {
+		if !args.key.next(last) {
 			return nil
 		}
 	}

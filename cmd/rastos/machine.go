@@ -52,6 +52,8 @@ func machine() *flow.Machine {
 		Hold:       hold,
 		Executable: func() (string, error) { return self, selfErr },
 		Space:      space{},
+		Subvolumes: btrfs.List,
+		Extents:    btrfs.ExtentsOf,
 		Libalpm:    libalpmEngine(self),
 		Version:    version,
 		Processor:  linux.Processor(),

@@ -28,6 +28,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotDelete(s),
 		snapshotPrune(s),
 		snapshotSync(s),
+		snapshotDu(s),
 	)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/btrfs"
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/vm"
@@ -25,6 +26,8 @@ type Machine struct {
 	Loops      Loops
 	Btrfs      Btrfs
 	Space      trans.Space
+	Subvolumes func(top string) ([]btrfs.Subvolume, error)
+	Extents    func(top string, subvolume uint64) (btrfs.Extents, error)
 	Libalpm    PackageEngine // the host's library; nil: this program comes without it
 	VMs        *vm.Host
 	Tree       func(root string) (Tree, error)      // files below a system root, every write durable
