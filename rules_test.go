@@ -164,6 +164,8 @@ func importAllowed(from, to string) bool {
 	switch {
 	case from == to || under(to, from) && b != kit:
 		return true // a room and its closets
+	case under(from, enginesFace) && under(to, enginesFace):
+		return true // rooms of one face
 	case a == noun && b == noun:
 		return hasEdge(from, to)
 	case a == face && b == noun:

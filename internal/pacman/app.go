@@ -5,11 +5,13 @@ package pacman
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"time"
 
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
 
@@ -67,7 +69,7 @@ func Personality(name string) bool {
 type session struct {
 	*App
 	name string
-	opt  *Options
+	opt  *cmdline.Options
 	conf *Config
 	out  *bufio.Writer
 	tint show.Tint
@@ -92,7 +94,7 @@ func (s *session) run(ctx context.Context, args []string) int {
 		s.version()
 		return 0
 	}
-	if s.Machine.Geteuid() != 0 && opt.needsRoot() {
+	if s.Machine.Geteuid() != 0 && opt.NeedsRoot() {
 		s.errorf("you cannot perform this operation unless you are root.")
 		return 1
 	}
@@ -113,7 +115,7 @@ func (s *session) run(ctx context.Context, args []string) int {
 	if opt.Verbose > 0 {
 		s.showSettings()
 	}
-	if opt.needsRoot() {
+	if opt.NeedsRoot() {
 		s.logCommand(args)
 	}
 	code := s.operation(ctx)
@@ -126,24 +128,55 @@ func (s *session) run(ctx context.Context, args []string) int {
 	return code
 }
 
+// parseOptions reads the command line; ok is false when it was wrong, and
+// that was said.
+func (s *session) parseOptions(args []string) (o *cmdline.Options, ok bool) {
+	o, err := cmdline.Parse(args[1:])
+	if o != nil {
+		s.setColor(o.Color)
+	}
+	var wrong cmdline.Mistakes
+	switch {
+	case errors.As(err, &wrong):
+		for _, line := range wrong {
+			s.errorf("%s", line)
+		}
+	case err != nil:
+		s.stderr("%s: %v\n", args[0], err)
+	}
+	return o, err == nil
+}
+
+// setColor does what --color says.
+func (s *session) setColor(when string) {
+	switch when {
+	case "never":
+		s.paint(false)
+	case "auto":
+		s.paint(s.StdoutIsTerminal)
+	case "always":
+		s.paint(true)
+	}
+}
+
 func (s *session) operation(ctx context.Context) int {
 	switch s.opt.Op {
-	case OpNone:
+	case cmdline.OpNone:
 		s.errorf("no operation specified (use -h for help)")
 		return 1
-	case OpDeptest:
+	case cmdline.OpDeptest:
 		return s.deptest()
-	case OpQuery:
+	case cmdline.OpQuery:
 		return s.query(ctx)
-	case OpDatabase:
+	case cmdline.OpDatabase:
 		return s.database(ctx)
-	case OpFiles:
+	case cmdline.OpFiles:
 		return s.fileQuery(ctx)
-	case OpSync:
+	case cmdline.OpSync:
 		return s.sync(ctx)
-	case OpUpgrade:
+	case cmdline.OpUpgrade:
 		return s.upgrade(ctx)
-	case OpRemove:
+	case cmdline.OpRemove:
 		return s.remove(ctx)
 	}
 	s.errorf("operation not supported")

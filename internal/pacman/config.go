@@ -14,6 +14,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 )
 
 // Config is what holds for this command: the options over pacman.conf. Paths
@@ -51,7 +52,7 @@ func (s *session) loadConfig() int {
 		s.paint(s.StdoutIsTerminal)
 	}
 	// -Dk looks at the files of the database before it is read.
-	if !s.openRoot() || !(s.opt.Op == OpDatabase && s.opt.Check == 1) && !s.openLocal() {
+	if !s.openRoot() || !(s.opt.Op == cmdline.OpDatabase && s.opt.Check == 1) && !s.openLocal() {
 		return failedSetup
 	}
 	for _, text := range s.opt.Assume {
@@ -167,7 +168,7 @@ func (s *session) registerRepos() {
 // about to happen.
 func (s *session) warnMissing(name string) {
 	ext, refresh := packageDB, "-Sy"
-	if s.opt.Op == OpFiles {
+	if s.opt.Op == cmdline.OpFiles {
 		ext, refresh = filesDB, "-Fy"
 	}
 	if s.opt.Print || s.opt.Refresh > 0 {

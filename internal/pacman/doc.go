@@ -5,7 +5,7 @@
 // and programs such as paru find what they know. Two smaller personalities
 // come with it: vercmp and pacman-conf.
 //
-// A command line becomes Options (options.go), which go over what pacman.conf
+// A command line becomes cmdline.Options, which go over what pacman.conf
 // says (config.go); both together make the world that an operation works in.
 // There is one file an operation, or a few: query.go, database.go, files.go …
 //

@@ -4,7 +4,6 @@ package pacman
 
 import (
 	"bufio"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -66,31 +65,6 @@ func TestWrongOptions(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, stderr.String()); diff != "" {
 			t.Errorf("%s: %s", line, diff)
-		}
-	}
-}
-
-func TestOptionsAreCounted(t *testing.T) {
-	var stderr strings.Builder
-	o, ok := newSession(&stderr).parseOptions(strings.Fields("pacman -Syyuuddw --ignore a,b --ignore=,c, -v --ask 20x --cachedir /a --cachedir /b -- -x y"))
-	if !ok {
-		t.Fatal(stderr.String())
-	}
-	got := fmt.Sprint(o.Op, o.Refresh, o.SysUpgrade, o.NoVersions, o.NoDeps, o.DownloadOnly, o.Ignore, o.Verbose, o.HasAsk, o.Ask, o.CacheDirs, o.Targets)
-	if want := "S2 2 true true true [a b c] 1 true 20 [/a /b] [-x y]"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
-
-func TestWhatNeedsRoot(t *testing.T) {
-	for line, want := range map[string]bool{
-		"-Q": false, "-Qkk": false, "-T a": false, "-Dk": false, "-D --asdeps a": true, "-F a": false, "-Fy": true, "-R a": true, "-Rp a": false, "-U a": true, "-Up a": false,
-		"-S a": true, "-Sp a": false, "-Ss": false, "-Si": false, "-Sl": false, "-Sg": false, "-Sy": true, "-Sys": true, "-Sc": true, "-Su": true, "-Q --sysroot /mnt": true,
-	} {
-		var stderr strings.Builder
-		o, ok := newSession(&stderr).parseOptions(append([]string{"pacman"}, strings.Fields(line)...))
-		if !ok || o.needsRoot() != want {
-			t.Errorf("%s: %v, root %v, want %v: %s", line, ok, !want, want, stderr.String())
 		}
 	}
 }

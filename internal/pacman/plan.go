@@ -13,6 +13,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
 
@@ -153,7 +154,7 @@ func (t *transaction) totals(installed, removed, download int64) {
 // printStep is -p of an installation.
 func (t *transaction) printStep(st *trans.Step) {
 	size := st.Download
-	if t.opt.Op == OpUpgrade {
+	if t.opt.Op == cmdline.OpUpgrade {
 		size = st.Package.CompressedSize
 	}
 	repo := st.Repo

@@ -11,10 +11,11 @@ import (
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/solve"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 )
 
 // asking is an asker whose person types input.
-func asking(input string, opt Options) (a *asker, out, err *bytes.Buffer) {
+func asking(input string, opt cmdline.Options) (a *asker, out, err *bytes.Buffer) {
 	out, err = &bytes.Buffer{}, &bytes.Buffer{}
 	s := &session{App: &App{Stdin: strings.NewReader(input), Stdout: out, Stderr: err, Getenv: func(string) string { return "" }},
 		opt: &opt, out: bufio.NewWriter(out)}
@@ -30,7 +31,7 @@ func TestYesAndNo(t *testing.T) {
 		{"\n", true, true}, {"\n", false, false}, {"y\n", false, true}, {"YES\n", false, true}, {" Yes \n", false, true},
 		{"n\n", true, false}, {"maybe\n", true, false}, {"", true, false}, {"y", false, true},
 	} {
-		a, out, err := asking(c.input, Options{})
+		a, out, err := asking(c.input, cmdline.Options{})
 		if got := a.question(c.preset, "Go %s?", "on"); got != c.answer {
 			t.Errorf("%q with preset %v: %v", c.input, c.preset, got)
 		}
@@ -41,7 +42,7 @@ func TestYesAndNo(t *testing.T) {
 }
 
 func TestNobodyIsAsked(t *testing.T) {
-	a, out, err := asking("n\n", Options{NoConfirm: true})
+	a, out, err := asking("n\n", cmdline.Options{NoConfirm: true})
 	if !a.yesno("Sure?") || a.noyes("Really?") {
 		t.Error("an answer was read")
 	}
@@ -59,7 +60,7 @@ func TestSelection(t *testing.T) {
 		"\n": "1111", "2\n": "0100", "1 3\n": "1010", "1-3\n": "1110", "^2\n": "1011", "2-4 ^3\n": "0101", "1,4\n": "1001",
 		"9\n2\n": "0100", "x\n^1-2\n": "0011", "3-2\n4\n": "0001",
 	} {
-		a, _, _ := asking(input, Options{})
+		a, _, _ := asking(input, cmdline.Options{})
 		chosen, ok := a.selection(4)
 		got := ""
 		for _, c := range chosen {
@@ -69,7 +70,7 @@ func TestSelection(t *testing.T) {
 			t.Errorf("%q: %s, want %s", input, got, want)
 		}
 	}
-	a, _, _ := asking("", Options{})
+	a, _, _ := asking("", cmdline.Options{})
 	if _, ok := a.selection(4); ok {
 		t.Error("the end of the input was an answer")
 	}
@@ -85,9 +86,9 @@ func TestAskTurnsAnswersRound(t *testing.T) {
 		askProvider: {Kind: solve.QuestionProvider, Dep: desc.ParseDep("d"), Choices: []solve.Candidate{{Package: p("a")}, {Package: p("b")}}},
 	}
 	for bit, q := range questions {
-		plain, _, _ := asking("", Options{NoConfirm: true})
-		turned, _, _ := asking("", Options{NoConfirm: true, HasAsk: true, Ask: bit})
-		others, _, _ := asking("", Options{NoConfirm: true, HasAsk: true, Ask: 127 &^ bit})
+		plain, _, _ := asking("", cmdline.Options{NoConfirm: true})
+		turned, _, _ := asking("", cmdline.Options{NoConfirm: true, HasAsk: true, Ask: bit})
+		others, _, _ := asking("", cmdline.Options{NoConfirm: true, HasAsk: true, Ask: 127 &^ bit})
 		if plain.answer(q) != others.answer(q) || plain.answer(q) == turned.answer(q) {
 			t.Errorf("%s: %d, with its bit %d, with the others %d", q.Kind, plain.answer(q), turned.answer(q), others.answer(q))
 		}
@@ -100,7 +101,7 @@ func TestConflictNamesItsReasonOnlyIfItIsNews(t *testing.T) {
 		"b":    ":: a and b are in conflict. Remove b? [y/N] \n",
 		"virt": ":: a and b are in conflict (virt). Remove b? [y/N] \n",
 	} {
-		a, out, _ := asking("", Options{NoConfirm: true})
+		a, out, _ := asking("", cmdline.Options{NoConfirm: true})
 		q.Dep = desc.ParseDep(dep)
 		a.answer(q)
 		a.out.Flush()

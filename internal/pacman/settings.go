@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 )
 
 // targetsFromStdin reads targets from standard input where one of them is "-".
@@ -76,7 +77,7 @@ const (
 
 // logCommand notes the command in the log.
 func (s *session) logCommand(args []string) {
-	args = append(args[:1:1], spec().Permuted(args[1:])...)
+	args = append(args[:1:1], cmdline.Permuted(args[1:])...)
 	s.log(byPacman, "Running '"+strings.Join(args, " ")+"'")
 }
 

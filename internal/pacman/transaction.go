@@ -14,6 +14,7 @@ import (
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 )
 
 // transaction is one change of the system: locked, prepared, shown, agreed to
@@ -305,7 +306,7 @@ func (t *transaction) noteRelation(n solve.Note) {
 }
 
 func (t *transaction) stage(name string) {
-	t.doomed = t.doomed || t.absent && t.opt.Op == OpSync && name != solve.StageUpgrade
+	t.doomed = t.doomed || t.absent && t.opt.Op == cmdline.OpSync && name != solve.StageUpgrade
 	if t.doomed {
 		return
 	}

@@ -5,6 +5,8 @@ package pacman
 import (
 	_ "embed"
 	"strings"
+
+	"github.com/rastos/rastos/internal/pacman/cmdline"
 )
 
 // helpText lists operations and options. A paragraph begins with the letters
@@ -17,8 +19,8 @@ var helpText string
 func (s *session) usage() {
 	for _, part := range strings.Split(helpText, "\n\n") {
 		ops, text, _ := strings.Cut(part, "\n")
-		mine := s.opt.Op == OpNone && ops == "-" ||
-			s.opt.Op != OpNone && (ops == "*" || strings.Contains(ops, string(s.opt.Op)))
+		mine := s.opt.Op == cmdline.OpNone && ops == "-" ||
+			s.opt.Op != cmdline.OpNone && (ops == "*" || strings.Contains(ops, string(s.opt.Op)))
 		if mine {
 			s.print(strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "$0", s.name), "\n")
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package pacman
+package cmdline
 
 import (
 	"strconv"
@@ -9,129 +9,9 @@ import (
 	"github.com/rastos/rastos/internal/pacman/getopt"
 )
 
-// Op is an operation: the letter of its option.
-type Op string
-
-// The operations.
-const (
-	OpNone     Op = ""
-	OpDatabase Op = "D"
-	OpFiles    Op = "F"
-	OpQuery    Op = "Q"
-	OpRemove   Op = "R"
-	OpSync     Op = "S"
-	OpDeptest  Op = "T"
-	OpUpgrade  Op = "U"
-)
-
-// Options are what the command line says. A number counts how often an option
-// was given.
-type Options struct {
-	Op            Op
-	Help, Version bool
-	Targets       []string
-
-	// Of all operations.
-	Arch, CacheDirs, HookDirs    []string
-	Config, DBPath, GPGDir       string
-	LogFile, Root, SysRoot       string
-	Color                        string // "", "auto", "always", "never"
-	NoConfirm, HasAsk            bool
-	Ask                          int // bits of questions whose answer is turned round
-	DisableTimeout, NoProgress   bool
-	Debug, Verbose               int
-	Quiet                        bool
-	AllDeps, AllExplicit         bool // --asdeps, --asexplicit
-	Check, Info, Groups, Refresh int
-	List, Search                 bool
-	NoVersions, NoDeps           bool // -d, -dd
-	DBOnly, NoScriptlet          bool
-	Print                        bool
-	PrintFormat                  string
-	Assume, Overwrite            []string
-	Needed, DownloadOnly         bool
-	Live                         bool // rastOS: at once, not in a new node
-	Ignore, IgnoreGroup          []string
-	Clean, SysUpgrade            int  // of -S
-	Cascade, NoSave, Unneeded    bool // of -R
-	Recursive, RecursiveAll      bool
-	Changelog, Deps, Explicit    bool // of -Q
-	Foreign, Native, Owns, File  bool
-	Upgrades                     bool
-	Unrequired                   int
-	Regex, MachineReadable       bool // of -F
-}
-
-// spec is what getopt has to know of every option.
-func spec() getopt.Spec {
-	s := getopt.Spec{Short: "DFQRSTUVb:cdefghiklmnopqr:stuvwxy"}
-	for _, l := range []string{
-		"database D", "files F", "query Q", "remove R", "sync S", "deptest T", "upgrade U", "version V", "help h",
-		"dbpath :", "cascade", "changelog", "clean", "nodeps", "deps", "explicit", "groups", "info", "check", "list",
-		"foreign", "native", "nosave", "owns", "file", "print", "quiet", "root :", "sysroot :", "recursive", "search",
-		"regex", "machinereadable", "unrequired", "upgrades", "sysupgrade", "unneeded", "verbose", "downloadonly",
-		"refresh", "noconfirm", "confirm", "config :", "ignore :", "assume-installed :", "debug ?", "force",
-		"overwrite :", "noprogressbar", "noscriptlet", "ask :", "cachedir :", "hookdir :", "asdeps", "logfile :",
-		"ignoregroup :", "needed", "asexplicit", "arch :", "print-format :", "gpgdir :", "dbonly", "color :",
-		"disable-download-timeout", "live",
-	} {
-		name, kind, _ := strings.Cut(l, " ")
-		long := getopt.Long{Name: name, Key: name}
-		switch kind {
-		case ":":
-			long.Value = getopt.Required
-		case "?":
-			long.Value = getopt.Optional
-		case "":
-		default:
-			long.Key = kind
-		}
-		s.Long = append(s.Long, long)
-	}
-	return s
-}
-
-// parseOptions reads the command line; ok is false when it was wrong, and
-// that was said.
-func (s *session) parseOptions(args []string) (o *Options, ok bool) {
-	given, operands, err := spec().Parse(args[1:])
-	if err != nil {
-		s.stderr("%s: %v\n", args[0], err)
-		return nil, false
-	}
-	o = &Options{Targets: operands}
-	several := false
-	for _, g := range given {
-		switch {
-		case strings.Contains("DFQRSTU", g.Key):
-			several = several || o.Op != OpNone
-			o.Op = Op(g.Key)
-		case g.Key == "V":
-			o.Version = true
-		case g.Key == "h":
-			o.Help = true
-		}
-	}
-	if several {
-		s.errorf("only one operation may be used at a time")
-		return nil, false
-	}
-	if o.Help || o.Version {
-		return o, true
-	}
-	for _, g := range given {
-		if !strings.Contains("DFQRSTUVh", g.Key) && !o.take(s, g) {
-			s.errorf("invalid option '%s'", g.Name)
-			return nil, false
-		}
-	}
-	o.NoConfirm = o.NoConfirm || o.HasAsk
-	return o, s.compatible(o)
-}
-
 // take applies one option. What the operation does not know may be one of
 // all operations.
-func (o *Options) take(s *session, g getopt.Option) bool {
+func (o *Options) take(wrong *Mistakes, g getopt.Option) bool {
 	known := map[Op][]func(string, string) bool{
 		OpDatabase: {o.database}, OpQuery: {o.query}, OpRemove: {o.trans, o.removal},
 		OpUpgrade: {o.trans, o.install}, OpSync: {o.trans, o.install, o.sync}, OpFiles: {o.trans, o.files},
@@ -141,7 +21,7 @@ func (o *Options) take(s *session, g getopt.Option) bool {
 			return true
 		}
 	}
-	return o.global(s, g)
+	return o.global(wrong, g)
 }
 
 func (o *Options) database(key, _ string) bool {
@@ -307,7 +187,7 @@ func (o *Options) files(key, _ string) bool {
 }
 
 // global are the options of all operations.
-func (o *Options) global(s *session, g getopt.Option) bool {
+func (o *Options) global(wrong *Mistakes, g getopt.Option) bool {
 	switch g.Key {
 	case "arch":
 		o.Arch = append(o.Arch, g.Value)
@@ -316,11 +196,11 @@ func (o *Options) global(s *session, g getopt.Option) bool {
 	case "cachedir":
 		o.CacheDirs = append(o.CacheDirs, g.Value)
 	case "color":
-		return o.setColor(s, g.Value)
+		return o.setColor(wrong, g.Value)
 	case "config":
 		o.Config = g.Value
 	case "debug":
-		return o.setDebug(s, g)
+		return o.setDebug(wrong, g)
 	case "gpgdir":
 		o.GPGDir = g.Value
 	case "hookdir":
@@ -347,27 +227,21 @@ func (o *Options) global(s *session, g getopt.Option) bool {
 	return true
 }
 
-func (o *Options) setColor(s *session, when string) bool {
+func (o *Options) setColor(wrong *Mistakes, when string) bool {
 	switch when {
-	case "never":
-		s.paint(false)
-	case "auto":
-		s.paint(s.StdoutIsTerminal)
-	case "always":
-		s.paint(true)
-	default:
-		s.errorf("invalid argument '%s' for %s", when, "--color")
-		return false
+	case "never", "auto", "always":
+		o.Color = when
+		return true
 	}
-	o.Color = when
-	return true
+	wrong.add("invalid argument '%s' for %s", when, "--color")
+	return false
 }
 
-func (o *Options) setDebug(s *session, g getopt.Option) bool {
+func (o *Options) setDebug(wrong *Mistakes, g getopt.Option) bool {
 	level := 1
 	if g.HasValue {
 		if level = atoi(g.Value); level != 1 && level != 2 {
-			s.errorf("'%s' is not a valid debug level", g.Value)
+			wrong.add("'%s' is not a valid debug level", g.Value)
 			return false
 		}
 	}
@@ -389,23 +263,4 @@ func atoi(text string) int {
 	}
 	n, _ := strconv.Atoi(text[:end])
 	return n
-}
-
-// needsRoot tells whether the operation changes the system.
-func (o *Options) needsRoot() bool {
-	if o.SysRoot != "" {
-		return true
-	}
-	switch o.Op {
-	case OpDatabase:
-		return o.Check == 0
-	case OpUpgrade, OpRemove:
-		return !o.Print
-	case OpSync:
-		shows := o.Groups > 0 || o.Info > 0 || o.List || o.Search || o.Print
-		return o.Clean > 0 || o.Refresh > 0 || !shows
-	case OpFiles:
-		return o.Refresh > 0
-	}
-	return false
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package pacman
+package cmdline
 
 // clash is two options that may not be used together.
 type clash struct {
@@ -8,8 +8,8 @@ type clash struct {
 	one, two string
 }
 
-// compatible says which of the options exclude each other, if any.
-func (s *session) compatible(o *Options) bool {
+// clash is the first pair of options that exclude each other, if any do.
+func (o *Options) clash() (clash, bool) {
 	var list []clash
 	switch o.Op {
 	case OpDatabase:
@@ -25,11 +25,10 @@ func (s *session) compatible(o *Options) bool {
 	}
 	for _, c := range list {
 		if c.both {
-			s.errorf("invalid option: '%s' and '%s' may not be used together", c.one, c.two)
-			return false
+			return c, true
 		}
 	}
-	return true
+	return clash{}, false
 }
 
 // with pairs an option that was given with others.
