@@ -72,7 +72,7 @@ func TestDocumentedTargetsExist(t *testing.T) {
 // TestDocumentedFilesExist: a folder or file of this module that
 // ARCHITECTURE.md or CONTRIBUTING.md names in code is there.
 func TestDocumentedFilesExist(t *testing.T) {
-	name := regexp.MustCompile("`((?:internal|cmd|alpm|tools|docs)/[a-zA-Z0-9_./-]+)`")
+	name := regexp.MustCompile("`((?:internal|cmd|alpm|btrfs|bench|test|tools|docs)/[a-zA-Z0-9_./-]+)`")
 	docs := documents(t)
 	for _, doc := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
 		for _, m := range name.FindAllStringSubmatch(docs[doc], -1) {
