@@ -196,7 +196,9 @@ func (s *session) step(pkg *C.alpm_pkg_t) wire.Step {
 	st.Reason = reasonOf(pkg)
 	if old := s.installed(name(pkg)); old != nil {
 		st.Old = describe(old)
-		st.Reason = st.Old.Reason
+		if _, goes := s.causes[name(pkg)]; !goes { // else the library has forgotten it when the new one comes
+			st.Reason = st.Old.Reason
+		}
 	}
 	switch flags := C.alpm_trans_get_flags(s.handle); {
 	case flags&C.ALPM_TRANS_FLAG_ALLDEPS != 0:

@@ -40,7 +40,7 @@ func newJudge(t testing.TB) *judge {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	j := &judge{dir: dir, shell: filepath.Join(dir, "sh")}
+	j := &judge{dir: dir, shell: filepath.Join(dir, "sh"), programs: []program{theirs, ours, direct}, compare: compareOurs}
 	data, err := os.ReadFile(shell)
 	if err == nil {
 		err = os.WriteFile(j.shell, data, 0o755)

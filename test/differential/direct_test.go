@@ -16,9 +16,19 @@ import (
 	"github.com/rastos/rastos/internal/host/run"
 )
 
+// packageEngine is what carries a story's commands out.
+type packageEngine interface {
+	Prepare(ctx context.Context, env trans.Env, req trans.Request) (*trans.Plan, error)
+	Run(ctx context.Context, env trans.Env, plan *trans.Plan, events trans.Events) error
+}
+
 // direct is the engine as it writes nodes and images, without a journal: what
 // it leaves is compared. It has nothing to say.
 func direct(ctx context.Context, argv []string) (outcome, error) {
+	return by(ctx, trans.Native{}, argv)
+}
+
+func by(ctx context.Context, engine packageEngine, argv []string) (outcome, error) {
 	r := &reader{}
 	r.read(argv[1:])
 	if r.op == "D" {
@@ -42,9 +52,9 @@ func direct(ctx context.Context, argv []string) (outcome, error) {
 	if r.wrong || r.req.AsDeps && r.req.AsExplicit || r.req.NoSave && r.req.DBOnly {
 		return outcome{code: 1}, nil
 	}
-	plan, err := trans.Prepare(ctx, env, r.request())
+	plan, err := engine.Prepare(ctx, env, r.request())
 	if err == nil && len(plan.Install)+len(plan.Remove) > 0 {
-		err = trans.Run(ctx, env, plan, nil)
+		err = engine.Run(ctx, env, plan, nil)
 	}
 	if err != nil {
 		return outcome{err: err.Error(), code: 1}, nil

@@ -23,8 +23,8 @@ type exception struct {
 
 // reached is where both programs are after a command.
 type reached struct {
-	outcomes [3]outcome // pacman's, ours, and ours without a journal
-	trees    [3]map[string]string
+	outcomes []outcome // of each program
+	trees    []map[string]string
 }
 
 func exceptions() []exception {
@@ -130,6 +130,7 @@ func (r *reached) reasonKept() bool {
 	if r.outcomes[0] != r.outcomes[1] || len(r.trees[0]) != len(r.trees[1]) {
 		return false
 	}
+	said := r.outcomes[0].out
 	for path, line := range r.trees[1] {
 		entry, isDesc := strings.CutSuffix(strings.TrimPrefix(path, "var/lib/pacman/local/"), "/desc")
 		switch {
@@ -139,7 +140,7 @@ func (r *reached) reasonKept() bool {
 			return false
 		}
 		name, _, _ := strings.Cut(entry, "-")
-		if !strings.Contains(r.outcomes[1].out, "removing "+name+"...\n") || !strings.Contains(r.outcomes[1].out, "installing "+name+"...\n") {
+		if !strings.Contains(said, "removing "+name+"...\n") || !strings.Contains(said, "installing "+name+"...\n") {
 			return false
 		}
 	}

@@ -15,10 +15,12 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 )
 
-// judge tells stories to both programs.
+// judge tells stories to several programs: pacman first.
 type judge struct {
-	dir   string // where roots are made
-	shell string // a static one
+	dir      string // where roots are made
+	shell    string // a static one
+	programs []program
+	compare  func(*reached) verdict
 }
 
 // verdict is how the programs differed, if they did.
@@ -36,7 +38,8 @@ type telling struct {
 	cache    string
 	options  []string
 	repos    []string
-	roots    [3]*root // pacman's, ours, and ours without a journal
+	roots    []*root // of each program
+	compare  func(*reached) verdict
 	packages map[string]*desc.Package
 	done     int
 }
@@ -52,14 +55,16 @@ func (j *judge) hear(ctx context.Context, s story) (v verdict, err error) {
 			err = e
 		}
 	}()
-	t := &telling{cache: filepath.Join(dir, "pkg"), packages: map[string]*desc.Package{}}
+	t := &telling{cache: filepath.Join(dir, "pkg"), packages: map[string]*desc.Package{}, compare: j.compare}
 	if err := os.Mkdir(t.cache, 0o755); err != nil {
 		return v, err
 	}
-	for i, p := range []program{theirs, ours, direct} {
-		if t.roots[i], err = newRoot(filepath.Join(dir, []string{"peer", "ours", "bare"}[i]), j.shell, p); err != nil {
+	for i, p := range j.programs {
+		r, err := newRoot(filepath.Join(dir, fmt.Sprintf("root%d", i)), j.shell, p)
+		if err != nil {
 			return v, err
 		}
+		t.roots = append(t.roots, r)
 	}
 	for _, st := range s {
 		if st.verb() == "run" {
@@ -129,10 +134,10 @@ func (t *telling) publish(name string, entries []string) error {
 	return nil
 }
 
-// run lets both programs take a command, and compares.
+// run lets all programs take a command, and compares.
 func (t *telling) run(ctx context.Context, st statement) (verdict, error) {
 	var at reached
-	for i, r := range t.roots {
+	for _, r := range t.roots {
 		if err := r.configure(t.cache, t.options, t.repos); err != nil {
 			return verdict{}, err
 		}
@@ -151,12 +156,13 @@ func (t *telling) run(ctx context.Context, st statement) (verdict, error) {
 			return verdict{}, err
 		}
 		o.out, o.err = strings.ReplaceAll(o.out, r.dir, "ROOT"), strings.ReplaceAll(o.err, r.dir, "ROOT")
-		at.outcomes[i] = o
-		if at.trees[i], err = r.tree(); err != nil {
+		tree, err := r.tree()
+		if err != nil {
 			return verdict{}, err
 		}
+		at.outcomes, at.trees = append(at.outcomes, o), append(at.trees, tree)
 	}
-	v := at.compare()
+	v := t.compare(&at)
 	if v.kind != "" {
 		for _, e := range exceptions() {
 			if e.shows(&at) {
@@ -170,7 +176,8 @@ func (t *telling) run(ctx context.Context, st statement) (verdict, error) {
 	return v, nil
 }
 
-func (r *reached) compare() verdict {
+// compareOurs compares pacman, ours, and ours without a journal.
+func compareOurs(r *reached) verdict {
 	// Ours tells of the directories of a package before its other files.
 	if lines(r.outcomes[0].err) == lines(r.outcomes[1].err) {
 		r.outcomes[1].err = r.outcomes[0].err
