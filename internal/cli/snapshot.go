@@ -18,6 +18,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotList(s),
 		snapshotShow(s),
 		snapshotCreate(s),
+		snapshotNew(s),
 		snapshotBranch(s),
 		snapshotClone(s),
 		snapshotRun(s),

@@ -15,6 +15,7 @@ import (
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
+	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/internal/selfpkg"
 )
@@ -58,13 +59,18 @@ func (b *build) packages(ctx context.Context) error {
 	return engine.Run(ctx, env, p, events)
 }
 
-// plan resolves the manifest's packages with its kernel and rastos itself. A
-// repository that has a package "rastos" provides it; else it is made of the
-// binaries that run.
+// plan resolves the manifest's packages.
 func (b *build) plan(ctx context.Context, engine PackageEngine, env *trans.Env) (*trans.Plan, error) {
-	req := trans.Request{Targets: slices.Clone(b.mf.Packages.Official)}
-	if !slices.Contains(req.Targets, b.mf.Kernel.Package) {
-		req.Targets = append(req.Targets, b.mf.Kernel.Package)
+	return b.planSystem(ctx, engine, env, b.mf, b.dir, trans.Options{})
+}
+
+// planSystem resolves a manifest's packages for an empty tree, with its kernel and
+// rastos itself. A repository that has a package "rastos" provides it; else it is
+// made of the binaries that run, in a folder that goes away.
+func (m *Machine) planSystem(ctx context.Context, engine PackageEngine, env *trans.Env, mf *manifest.Manifest, dir string, o trans.Options) (*trans.Plan, error) {
+	req := trans.Request{Targets: slices.Clone(mf.Packages.Official), Options: o}
+	if !slices.Contains(req.Targets, mf.Kernel.Package) {
+		req.Targets = append(req.Targets, mf.Kernel.Package)
 	}
 	// Asked for alone, so that the mistakes of the manifest's own list are told
 	// apart from the lack of this package.
@@ -74,7 +80,7 @@ func (b *build) plan(ctx context.Context, engine PackageEngine, env *trans.Env) 
 	case err == nil && !slices.Contains(req.Targets, selfpkg.Name):
 		req.Targets = append(req.Targets, selfpkg.Name)
 	case errors.As(err, &none):
-		file, err := b.ownPackage()
+		file, err := m.ownPackage(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -87,8 +93,8 @@ func (b *build) plan(ctx context.Context, engine PackageEngine, env *trans.Env) 
 }
 
 // ownPackage makes the package of the running binaries.
-func (b *build) ownPackage() (string, error) {
-	exe, err := b.Executable()
+func (m *Machine) ownPackage(dir string) (string, error) {
+	exe, err := m.Executable()
 	if err != nil {
 		return "", err
 	}
@@ -96,22 +102,22 @@ func (b *build) ownPackage() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	init, err := b.findInit(exe)
+	init, err := findInit(exe)
 	if err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
-	err = selfpkg.Write(&out, selfpkg.Content{Version: b.Version, Tool: tool, Init: init, Epoch: b.Now()})
+	err = selfpkg.Write(&out, selfpkg.Content{Version: m.Version, Tool: tool, Init: init, Epoch: m.Now()})
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(b.dir, "rastos.pkg.tar.zst")
+	path := filepath.Join(dir, "rastos.pkg.tar.zst")
 	return path, os.WriteFile(path, out.Bytes(), 0o600)
 }
 
 // findInit looks for rastos-init beside the binary (a build) and where the
 // package puts it.
-func (b *build) findInit(exe string) ([]byte, error) {
+func findInit(exe string) ([]byte, error) {
 	if real, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = real
 	}

@@ -69,8 +69,11 @@ func newMachine(t *testing.T) *machine {
 	m.publish("base", "1-1", files)
 	m.publish("linux", "6-1", map[string]string{
 		"usr/lib/modules/6/vmlinuz": "kernel 6", "usr/lib/modules/6/pkgbase": "linux\n", "usr/lib/modules/6/modules.dep": "#",
-		"usr/lib/modules/6/modules.builtin": "kernel/fs/btrfs/btrfs.ko\n", "usr/lib/rastos/rastos-init": "init",
+		"usr/lib/modules/6/modules.builtin": "kernel/fs/btrfs/btrfs.ko\n",
 	})
+	unit := "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+	m.publish("rastos", "1-1", map[string]string{"usr/lib/rastos/rastos-init": "init", "etc/systemd/system/.keep": "",
+		"usr/lib/systemd/system/rastos-complete.service": unit, "usr/lib/systemd/system/rastos-fold.service": unit})
 	m.publish("tool", "1-1", nil)
 	m.firstNode()
 	return m
@@ -80,6 +83,11 @@ func newMachine(t *testing.T) *machine {
 func (m *machine) publish(name, version string, files map[string]string) {
 	m.t.Helper()
 	p := &desc.Package{Name: name, Base: name, Version: version, Arch: "any", Description: "For a test", Packager: "test"}
+	if name == "base" {
+		for _, f := range []string{"passwd", "group", "shadow", "gshadow"} {
+			p.Backup = append(p.Backup, desc.Backup{Path: "etc/" + f})
+		}
+	}
 	path := filepath.Join(m.srv, name+"-"+version+"-any.pkg.tar.zst")
 	out, err := os.Create(path)
 	m.must(err)
@@ -161,7 +169,7 @@ siglevel = "never"
 [snapshots]
 keep.last = 2
 `, m.srv), 0o644))
-	install := exec.Command(m.binary, "pkg", "install", "base", "linux", "tool", "--sync", "--yes", "--root", work.Root())
+	install := exec.Command(m.binary, "pkg", "install", "base", "linux", "tool", "rastos", "--sync", "--yes", "--root", work.Root())
 	install.Env = append(os.Environ(), "RASTOS_CONFIG=/dev/null", "RASTOS_CACHE_DIR="+filepath.Join(m.dir, "cache"))
 	if out, err := install.CombinedOutput(); err != nil {
 		m.t.Fatalf("%v: %s", err, out)
@@ -169,7 +177,7 @@ keep.last = 2
 	for _, d := range strings.Fields("proc sys dev run tmp efi var/log var/cache var/lib/containers home root srv usr/local") {
 		m.must(os.MkdirAll(filepath.Join(work.Root(), d), 0o755))
 	}
-	n, err := work.Seal(node.Node{Reason: "first", Kernel: "6", Count: 3, Owned: true})
+	n, err := work.Seal(node.Node{Reason: "first", Kernel: "6", Count: 4, Owned: true})
 	m.must(err)
 	deploys := &deploy.Store{Nodes: m.nodes, Subvols: subvolumes{}, Keyed: account.MergeFile,
 		Open: func(dir string) (deploy.Dir, error) { return fsroot.Open(dir) }}

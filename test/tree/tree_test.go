@@ -94,6 +94,32 @@ func TestLifeOfATree(t *testing.T) {
 	}
 }
 
+// TestANewTreeIsWhatTheManifestSays: from scratch, with the machine's accounts.
+func TestANewTreeIsWhatTheManifestSays(t *testing.T) {
+	m := newMachine(t)
+	m.ok("snapshot", "run", "1", "--", "touch", "/etc/since") // 2
+	etc := filepath.Join(m.top, "@rastos/deploy/1/etc.0")
+	if out, err := exec.Command("sh", "-c", "echo shop:x:990:990::/:/bin/sh >> "+etc+"/passwd; echo shop:x:990: >> "+etc+"/group").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	n := decoded[flow.NodeRecord](m, "snapshot", "new", "--alias", "clean")
+	if n.Number != 3 || n.Parent != 0 || n.Count != 4 || n.Kernel != "6" || n.Owned || n.Files {
+		t.Errorf("%+v", n)
+	}
+	m.want(3, "etc/since", "")
+	m.want(3, "etc/hostname", "atlas\n")
+	m.want(3, "etc/passwd.pacnew", "")
+	if got := m.file(3, "etc/passwd"); !strings.Contains(got, "shop:x:990:990") || !strings.Contains(got, "root:x:0:0") {
+		t.Errorf("its accounts are\n%s", got)
+	}
+	if got := m.file(3, "etc/rastos/rastos.lock"); !strings.Contains(got, "tool") {
+		t.Errorf("its lock is\n%s", got)
+	}
+	m.refused(3, "no/such", "snapshot", "new", "/no/such.toml")
+	m.wantShape("1(0) 2(1) 3(0)")
+	m.sound()
+}
+
 // sizesAgree holds our sizes against btrfs filesystem du.
 func sizesAgree(m *machine) {
 	m.t.Helper()
@@ -172,6 +198,9 @@ func TestAKilledChangeLeavesTheOldTreeOrTheNew(t *testing.T) {
 	m.ok("snapshot", "branch", "2")
 	m.publish("extra", "1-1", nil)
 	m.ok("pkg", "sync")
+	began := time.Now()
+	m.ok("snapshot", "tree-run", "2", "--", "touch", "/etc/x")
+	whole := time.Since(began)
 	old, fresh := 0, 0
 	for range testkit.Rounds(8, 80) {
 		before := len(strings.Fields(m.shape()))
@@ -182,7 +211,7 @@ func TestAKilledChangeLeavesTheOldTreeOrTheNew(t *testing.T) {
 		}[rand.IntN(3)]
 		cmd := m.command(t.Context(), verb...) // each of its programs takes the last one's place
 		m.must(cmd.Start())
-		time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond)
+		time.Sleep(rand.N(whole))
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		m.ok("snapshot", "pin", "1") // the next command, whichever, recovers
