@@ -252,3 +252,48 @@ func (h *Home) vouch(m *master, k *key) (bool, error) {
 	}
 	return signed, nil
 }
+
+// Refresh takes news of one key that the home has: signatures that its owner
+// or another key of the home made, new user IDs and subkeys. Certifications by
+// strangers are left out, as gpg's import-clean does: anybody can make any
+// number of them. It tells whether there was any news.
+func (h *Home) Refresh(fingerprint string, data []byte) (bool, error) {
+	raw, err := fingerprintOf(fingerprint)
+	if err != nil {
+		return false, err
+	}
+	if data, err = dearmor(data); err != nil {
+		return false, fmt.Errorf("key %s: %w", fingerprint, err)
+	}
+	known := func(s *packet.Signature) bool { return len(h.ring.issuers(s)) > 0 }
+	got, err := h.ring.merge(data, importRule{only: raw, vouch: known, update: true})
+	if err != nil {
+		return false, fmt.Errorf("key %s: %w", fingerprint, err)
+	}
+	if len(got.updated) == 0 {
+		return false, nil
+	}
+	return true, h.save()
+}
+
+// MasterKey is the fingerprint of the home's own key, "" if it has none.
+func (h *Home) MasterKey() string {
+	m, err := h.masterKey()
+	if err != nil {
+		return ""
+	}
+	return m.key.fingerprint()
+}
+
+// Holds tells whether the key is among those in data.
+func Holds(data []byte, fingerprint string) bool {
+	raw, err := fingerprintOf(fingerprint)
+	if err != nil {
+		return false
+	}
+	r := newRing()
+	if data, err = dearmor(data); err == nil {
+		err = r.add(data)
+	}
+	return err == nil && r.byName[raw] != nil
+}

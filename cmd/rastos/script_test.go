@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand, "exitcode": exitCodeCommand, "get": getCommand},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"package": packageCommand, "exitcode": exitCodeCommand, "get": getCommand, "keyserver": keyserverCommand},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RASTOS_CONFIG", env.WorkDir+"/config.toml")
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,6 +88,24 @@ func getCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if strconv.Itoa(resp.StatusCode) != args[0] {
 		ts.Fatalf("%s: %s", args[1], resp.Status)
 	}
+}
+
+// keyserverCommand is `keyserver DIR` in scripts: it answers at $KEYSERVER for
+// the keys that lie in DIR as FINGERPRINT.asc, until the script ends.
+func keyserverCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: keyserver DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/pks/lookup" {
+			http.NotFound(w, r)
+			return
+		}
+		http.ServeFile(w, r, filepath.Join(dir, strings.TrimPrefix(r.URL.Query().Get("search"), "0x")+".asc"))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("KEYSERVER", server.URL)
 }
 
 // packageCommand is `package NAME VERSION [KEY=VALUE]...` in scripts: it makes

@@ -20,7 +20,7 @@ the next boot tries; on any other system it happens in place.`
 func pkgCommand(s *session) *cobra.Command {
 	cmd := group("pkg", "Look at packages and change them",
 		pkgSync(s), pkgSearch(s), pkgInfo(s), pkgList(s), pkgFiles(s), pkgOwns(s), pkgWhy(s), pkgVerify(s),
-		pkgInstall(s), pkgRemove(s), pkgUpgrade(s), pkgClean(s), pkgLock(s), pkgHistory(s), pkgUndo(s),
+		pkgInstall(s), pkgRemove(s), pkgUpgrade(s), pkgClean(s), pkgLock(s), pkgHistory(s), pkgUndo(s), pkgKeyring(s),
 	)
 	cmd.Long = pkgLong
 	return cmd
