@@ -91,7 +91,14 @@ func TestTheSystemChangesWhileAShellIsOpen(t *testing.T) {
 		if _, err := b.PlanDelete([]string{"3"}, false); !errors.As(err, &busy) {
 			t.Errorf("deleting what the shell works on: %v", err)
 		}
-		_, err := b.Branch(report.Discard{}, "4", Naming{})
+		sys := b.system(b.booted)
+		n, err := sys.Nodes.Get(3)
+		b.check(err)
+		b.check(sys.Nodes.SetAlias("web", 0))
+		if claim, err := sys.claim(n); err != nil || !strings.Contains(claim, "works on it since") {
+			t.Errorf("what keeps it from being pruned: %q, %v", claim, err)
+		}
+		_, err = b.Branch(report.Discard{}, "4", Naming{})
 		b.check(err)
 		return 0
 	})

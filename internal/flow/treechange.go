@@ -99,8 +99,11 @@ func (sys *System) selected(at Where) (root node.Node, list []node.Node, err err
 // PlanTree works out what a change means to each of the nodes; plan does so for
 // one.
 func (m *Machine) PlanTree(w *World, at Where, plan func(*World) (*ChangePlan, error)) (*TreePlan, error) {
+	if err := m.needRootAt(w.Root, "changing nodes"); err != nil {
+		return nil, err
+	}
 	if w.sys == nil {
-		return nil, &notRunningError{errors.New("--node and --tree are about the nodes of a machine that was booted from one, as root")}
+		return nil, &notRunningError{errors.New("--node and --tree are about the nodes of a machine that was booted from one")}
 	}
 	root, list, err := w.sys.selected(at)
 	if err != nil {
