@@ -111,6 +111,7 @@ var edges = map[[2]string]string{
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
 	{"alpm/libalpm", "alpm/*"}:                 "it stands in for alpm/trans: the same values go in and come out",
 	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",
+	{"btrfs/compare", "btrfs"}:                 "the kernel compares two subvolumes by sending one",
 	{"btrfs/receive", "btrfs"}:                 "a stream is carried out by the calls that make and mark subvolumes",
 	{"alpm/repo", "alpm/syncdb"}:               "a repository is a sync database and its packages",
 	{"alpm/hook", "alpm/scriptlet"}:            "hooks run in the same chroot as scriptlets",

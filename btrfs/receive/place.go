@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rastos/rastos/btrfs"
 )
 
 var (
@@ -18,27 +20,8 @@ var (
 	errSource  = errors.New("it clones from a subvolume that is not here")
 )
 
-// beneath lets no name lead out of a root: not upwards, not through a link, not
-// into a mount.
-const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
-
 func openDir(name string) (*os.File, error) {
 	return os.OpenFile(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-}
-
-// openBelow opens a name below a root.
-func openBelow(root *os.File, name string, flags uint64) (*os.File, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC | unix.O_NOFOLLOW, Resolve: beneath}
-	for {
-		fd, err := unix.Openat2(int(root.Fd()), name, &how)
-		if err == unix.EINTR || err == unix.EAGAIN {
-			continue // EAGAIN: something was renamed meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		return os.NewFile(uintptr(fd), name), nil
-	}
 }
 
 // place is a name in a directory that is held open.
@@ -63,7 +46,7 @@ func (a *applier) at(p string) (place, error) {
 	}
 	if a.dir == nil || a.dirName != dir {
 		a.forget()
-		f, err := openBelow(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
+		f, err := btrfs.OpenBeneath(a.root, dir, unix.O_PATH|unix.O_DIRECTORY)
 		if err != nil {
 			return place{}, err
 		}
@@ -151,7 +134,7 @@ func (a *applier) source(root *os.File, p string) (*os.File, error) {
 	if !plain(p) || p == "" {
 		return nil, errPath
 	}
-	probe, err := openBelow(root, p, unix.O_PATH)
+	probe, err := btrfs.OpenBeneath(root, p, unix.O_PATH)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +146,7 @@ func (a *applier) source(root *os.File, p string) (*os.File, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, errNotFile
 	}
-	return openBelow(root, p, unix.O_RDONLY)
+	return btrfs.OpenBeneath(root, p, unix.O_RDONLY)
 }
 
 func (a *applier) close() error {
