@@ -96,9 +96,15 @@ func (g *Grove) one(want func(fs.FileInfo) bool) string {
 // fresh is a name that is free, in some directory.
 func (g *Grove) fresh() string {
 	dirs := append(g.all(directory), g.root)
-	g.made++
 	odd := []string{"", " with space", "ü", "\n", "\\", strings.Repeat("long", 40), "'\"", "\xff"}[g.rnd.IntN(16)%8]
-	return filepath.Join(dirs[g.rnd.IntN(len(dirs))], fmt.Sprintf("%d%s", g.made, odd))
+	dir := dirs[g.rnd.IntN(len(dirs))]
+	for {
+		g.made++ // another grove may have planted here before
+		p := filepath.Join(dir, fmt.Sprintf("%d%s", g.made, odd))
+		if _, err := os.Lstat(p); err != nil {
+			return p
+		}
+	}
 }
 
 func (g *Grove) bytes(n int) []byte {
