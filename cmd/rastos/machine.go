@@ -43,6 +43,7 @@ func machine() *flow.Machine {
 		Mounts:     mounts{},
 		Loops:      loops{},
 		Btrfs:      subvolumes{},
+		Streams:    streams{},
 		Tree:       func(root string) (flow.Tree, error) { return openTree(root) },
 		FastTree:   openFastTree,
 		EtcDir:     func(dir string) (deploy.Dir, error) { return openTree(dir) },

@@ -17,6 +17,7 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotTree(s),
 		snapshotList(s),
 		snapshotShow(s),
+		snapshotDiff(s),
 		snapshotCreate(s),
 		snapshotNew(s),
 		snapshotBranch(s),

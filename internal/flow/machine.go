@@ -10,6 +10,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/btrfs"
+	"github.com/rastos/rastos/btrfs/compare"
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/vm"
@@ -25,6 +26,7 @@ type Machine struct {
 	Mounts     Mounts
 	Loops      Loops
 	Btrfs      Btrfs
+	Streams    Streams
 	Space      trans.Space
 	Subvolumes func(top string) ([]btrfs.Subvolume, error)
 	Extents    func(top string, subvolume uint64) (btrfs.Extents, error)
@@ -84,6 +86,17 @@ type Btrfs interface {
 	UUID(path string) (string, error)
 	// MountedAt tells where a subvolume is mounted; "": nowhere.
 	MountedAt(path string) (string, error)
+}
+
+// Streams sends, receives and compares subvolumes.
+type Streams interface {
+	// Send writes what makes the read-only subvolume root, or what leads to it
+	// from parent, where that is not "".
+	Send(ctx context.Context, w io.Writer, root, parent string) error
+	// Receive carries that out in the writable subvolume root, which is empty or
+	// a snapshot of parent, and records there where it came from.
+	Receive(ctx context.Context, r io.Reader, root, parent string) error
+	Compare(ctx context.Context, before, now string) ([]compare.Change, error)
 }
 
 // Tree is the files below a system root. Names are slash-separated and relative;
