@@ -106,11 +106,8 @@ func (c *comparer) otherNames(paths map[string]candidate) error {
 			return err
 		}
 		for _, name := range names {
-			known, listed := paths[name]
-			if !listed {
-				known = more[name]
-			}
-			known.data = known.data || cand.data
+			known := paths[name]
+			known.data = known.data || cand.data || more[name].data
 			more[name] = known
 		}
 	}

@@ -105,7 +105,11 @@ func check(t *testing.T, what, before, now string) []compare.Change {
 // descendants, backwards, two branches, and two that have nothing in common.
 func TestDifferencesAreThoseOfAWalk(t *testing.T) {
 	testkit.Integration(t)
-	for seed := range uint64(testkit.Rounds(6, 200)) {
+	seeds := []uint64{63, 70, 90, 117, 194} // these showed faults once
+	for seed := range uint64(testkit.Rounds(3, 200)) {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			top := testkit.BtrfsDisk(t, 384)
 			at := func(name string) string { return filepath.Join(top, name) }
