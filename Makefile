@@ -61,6 +61,7 @@ test-vm: test-root ## run the tests that boot machines (root)
 SOAKMINUTES ?= 20
 soak: ## try the tests of chance many times, and generated transactions beside pacman for SOAKMINUTES (20) (root)
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|PowerLoss' ./alpm/trans
+	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Cut|Killed' ./internal/node ./internal/flow ./test/tree
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK_MINUTES=$(SOAKMINUTES) $(GO) test -count=1 -timeout 24h -v -run Soak ./test/differential
 
 # What tests of machines start from: the binaries, the repository, and a kernel
