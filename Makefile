@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-databases bench-repo figures \
+.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak lint fuzz bench bench-packages bench-databases bench-nodes bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -99,7 +99,7 @@ fuzz: ## fuzz every decoder for FUZZTIME (10s) each
 		done; \
 	done
 
-bench: bench-packages bench-databases ## run all benchmarks (root)
+bench: bench-packages bench-databases bench-nodes ## run all benchmarks (root)
 
 SET ?= bench
 
@@ -110,6 +110,9 @@ FROM ?=
 
 bench-databases: host-tools build ## measure questions to databases against pacman (root; FROM=DIR: databases that are there)
 	CGO_ENABLED=0 $(GO) run -trimpath ./bench/databases -rastos build/rastos $(if $(FROM),-from $(FROM))
+
+bench-nodes: host-tools build ## measure branch, deploy and rollback of a system of 100,000 files (root)
+	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -v -run Figures ./test/tree
 
 # About 370 packages of Debian's, which take a minute or two to convert.
 bench-repo: host-tools

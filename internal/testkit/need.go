@@ -83,6 +83,17 @@ func Soak(t testing.TB) {
 	}
 }
 
+// Figures marks a test that measures, and returns where its figures go: `make
+// bench` says so in RASTOS_TEST_FIGURES.
+func Figures(t testing.TB) (dir string) {
+	t.Helper()
+	dir = os.Getenv("RASTOS_TEST_FIGURES")
+	if dir == "" {
+		t.Skip("a measurement: RASTOS_TEST_FIGURES is not set")
+	}
+	return dir
+}
+
 func soaking() bool { return os.Getenv("RASTOS_TEST_SOAK") == "1" }
 
 // LogWriter gives what is written to it to the test's log, a line at a time.
