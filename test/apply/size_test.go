@@ -26,10 +26,10 @@ const maxMemory = 160 << 20
 // TestMemoryOfLargePackages installs and upgrades a package with one file of a
 // gigabyte beside one with a hundred thousand files.
 func TestMemoryOfLargePackages(t *testing.T) {
-	w := &world{t: t, binary: testkit.NeedBinary(t), dir: t.TempDir()}
 	testkit.Integration(t)
 	testkit.NeedRoot(t)
 	testkit.NeedTool(t, "pacman")
+	w := &world{t: t, binary: testkit.NeedBinary(t), dir: t.TempDir()}
 	w.root = filepath.Join(w.dir, "root")
 	w.must(os.MkdirAll(filepath.Join(w.root, "var/lib/pacman/local"), 0o755))
 	w.must(os.WriteFile(filepath.Join(w.dir, "pacman.conf"), []byte("[options]\nArchitecture = x86_64\nSigLevel = Never\nLocalFileSigLevel = Never\n"), 0o644))
