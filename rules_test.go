@@ -32,7 +32,7 @@ const (
 // codecs are pure: bytes in, values out. What ends in "/" stands for all below.
 var codecs = []string{
 	"alpm/version", "alpm/desc", "alpm/mtree", "alpm/pkgfile", "alpm/libalpm/wire",
-	"qcow2", "rinit", "pkgbuild", "btrfs/stream",
+	"qcow2", "rinit", "pkgbuild", "btrfs/stream", "internal/parcel",
 	"internal/schema", "internal/deploy/etcmerge", "internal/lockfile",
 }
 

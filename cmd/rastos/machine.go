@@ -59,6 +59,7 @@ func machine() *flow.Machine {
 		Version:    version,
 		Processor:  linux.Processor(),
 		Transfer:   transfer,
+		Remote:     remote,
 		Cmdline:    cmdline,
 		Geteuid:    os.Geteuid,
 		Command:    os.Args,

@@ -30,6 +30,8 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotDelete(s),
 		snapshotPrune(s),
 		snapshotSync(s),
+		snapshotSend(s),
+		snapshotReceive(s),
 		snapshotDu(s),
 	)
 }

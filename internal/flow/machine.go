@@ -44,13 +44,16 @@ type Machine struct {
 	Processor  string                                        // what uname -m says
 	// Transfer runs a program that downloads (XferCommand) in a directory.
 	Transfer func(ctx context.Context, dir string, argv []string) (exit int, err error)
-	Cmdline  func() (string, error) // of the kernel
-	Geteuid  func() int
-	Command  []string // as it was typed, for the history
-	User     string   // who typed it
-	Now      func() time.Time
-	NewUUID  func() (string, error)
-	Random   io.Reader // for keys
+	// Remote runs a program that leads to another machine, and lets talk with it
+	// by its standard streams. It ends when both have.
+	Remote  func(ctx context.Context, argv []string, talk func(to io.WriteCloser, from io.Reader) error) error
+	Cmdline func() (string, error) // of the kernel
+	Geteuid func() int
+	Command []string // as it was typed, for the history
+	User    string   // who typed it
+	Now     func() time.Time
+	NewUUID func() (string, error)
+	Random  io.Reader // for keys
 
 	manifestPath string // of the running machine; "": where a system has it
 	top          string // where its top level is mounted; "": where the initramfs does

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/rastos/rastos/btrfs/compare"
 	"github.com/rastos/rastos/btrfs/receive"
 	"github.com/rastos/rastos/btrfs/stream"
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/boot/esptest"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/testkit"
 )
@@ -70,6 +73,10 @@ type diskBox struct {
 func newDiskBox(t *testing.T) *diskBox {
 	t.Helper()
 	top, ids := testkit.BtrfsDisk(t, 384), 0
+	esp := &esptest.Memory{}
+	if err := esp.MkdirAll(boot.EntriesDir); err != nil {
+		t.Fatal(err)
+	}
 	m := &Machine{
 		Btrfs: diskBtrfs{}, Streams: diskStreams{},
 		Tree:    func(root string) (Tree, error) { return testTree{testkit.DirFiles{Dir: root}}, nil },
@@ -78,13 +85,35 @@ func newDiskBox(t *testing.T) *diskBox {
 		Lock:    func(string) (func(), error) { return func() {}, nil },
 		top:     top,
 	}
+	m.Lock = lockOnce()
+	m.Hold = m.Lock
+	m.WaitLock = func(context.Context, string) (func(), error) { return func() {}, nil }
+	m.Cmdline = func() (string, error) { return "rastos.deploy=1", nil }
+	m.MountedESP = func(string) (boot.ESP, error) { return esp, nil }
 	sys, err := m.open(top)
 	if err != nil {
 		t.Fatal(err)
 	}
+	sys.ESP = esp
 	b := &diskBox{Machine: m, t: t, sys: sys}
 	b.check(sys.Nodes.Init())
 	return b
+}
+
+// lockOnce is exclusive, but for the lock of the system: the tests of two machines
+// do one thing at a time on each.
+func lockOnce() func(path string) (func(), error) {
+	var mu sync.Mutex
+	held := map[string]bool{}
+	return func(path string) (func(), error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if held[path] {
+			return nil, lockHeld{}
+		}
+		held[path] = true
+		return func() { mu.Lock(); delete(held, path); mu.Unlock() }, nil
+	}
 }
 
 func (b *diskBox) check(err error) {

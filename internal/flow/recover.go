@@ -46,6 +46,10 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 		return err
 	}
 	removed = append(removed, more...)
+	if more, err = m.tidyIncoming(sys); err != nil {
+		return err
+	}
+	removed = append(removed, more...)
 	if more, err = sys.ownerless(); err != nil {
 		return err
 	}

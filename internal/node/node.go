@@ -38,6 +38,7 @@ const Folder = "@rastos"
 type Node struct {
 	Number   int       `json:"number"`
 	UUID     string    `json:"uuid"`
+	Origin   string    `json:"origin,omitempty"`   // UUID of the node that it was received from
 	Parent   int       `json:"parent,omitempty"`   // 0: a root of the tree
 	Replaces int       `json:"replaces,omitempty"` // the node that this is a newer version of
 	Label    string    `json:"label,omitempty"`
@@ -52,6 +53,14 @@ type Node struct {
 	Taken    bool      `json:"taken,omitempty"`  // a picture of a running system: kept as long as [snapshots] keep says
 	Doomed   bool      `json:"doomed,omitempty"` // being deleted: there is no way back
 	Owned    bool      `json:"owned,omitempty"`  // made for a deployment: it goes when the last one that runs it does
+}
+
+// Identity is the same on all machines that have this very tree by sending.
+func (n Node) Identity() string {
+	if n.Origin != "" {
+		return n.Origin
+	}
+	return n.UUID
 }
 
 // Subvolumes is what a Store needs of btrfs. Paths are absolute.
