@@ -41,6 +41,7 @@ func machine() *flow.Machine {
 		Chroot:     run.InRoot{},
 		Enter:      enter,
 		Mounts:     mounts{},
+		Init:       firstProcess{},
 		Loops:      loops{},
 		Btrfs:      subvolumes{},
 		Streams:    streams{},
@@ -161,6 +162,33 @@ func (mounts) Mount(source, target, fstype, options string) error {
 	return mount.Mount(source, target, fstype, options)
 }
 func (mounts) Release(dir string) error { return mount.Release(dir, 10*time.Second) }
+func (mounts) Detach(dir string) error  { return mount.Detach(dir) }
+func (mounts) Below(dir string) ([]string, error) {
+	all, err := mount.Under(dir)
+	var targets []string
+	for _, info := range all {
+		if info.Target != dir {
+			targets = append(targets, info.Target)
+		}
+	}
+	return targets, err
+}
+func (mounts) Shows(dir, folder string) (bool, error) {
+	there, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	wanted, err := os.Stat(folder)
+	return err == nil && os.SameFile(there, wanted), err
+}
+
+type firstProcess struct{}
+
+func (firstProcess) Mapped() ([]string, error) { return linux.MappedFiles(1) }
+func (firstProcess) Apart() (bool, error) {
+	same, err := linux.SeesMountsOf(1)
+	return !same, err
+}
 
 type loops struct{}
 

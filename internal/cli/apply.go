@@ -16,19 +16,21 @@ count as asked for, and sets up users, services, network, language and host
 name. What came out is pinned in rastos.lock beside the manifest.
 
 On a machine that was booted from a node everything happens in one new node,
-which the next boot tries; on any other system it happens in place.
+which the next boot tries, and --live applies at once where nothing is in the
+way; on any other system it happens in place.
 
 ` + manifestLong
 
 func applyCommand(s *session) *cobra.Command {
 	var r flow.ApplyRequest
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
 		Short: "Make a system what its manifest says",
 		Long:  applyLong,
 		Example: `  rastos apply
   rastos apply machine.toml --upgrade --yes && systemctl reboot
+  rastos apply --live
   rastos apply machine.toml --root /mnt --locked
   rastos apply --dry-run --json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -45,9 +47,12 @@ func applyCommand(s *session) *cobra.Command {
 	return cmd
 }
 
-func (s *session) apply(ctx context.Context, r flow.ApplyRequest, change changeFlags) error {
+func (s *session) apply(ctx context.Context, r flow.ApplyRequest, change liveFlags) error {
 	w, p, err := s.planApply(ctx, r)
 	if err != nil {
+		return err
+	}
+	if err := change.atOnce(w, &p.ChangePlan); err != nil {
 		return err
 	}
 	if s.flags.json && (change.dryRun || p.Empty()) {

@@ -138,7 +138,7 @@ func (s *session) printTransaction(e *flow.Transaction) error {
 func pkgUndo(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.UndoRequest
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "undo TRANSACTION",
 		Short: "Take a transaction back",
@@ -150,7 +150,7 @@ that cannot be had are named, and so are later transactions that stand in the wa
 		Example: "  rastos pkg undo 12\n  rastos pkg undo 12 --dry-run --json\n  rastos pkg undo p3 --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.ID, r.Ask = args[0], s.asker(change)
+			r.ID, r.Ask = args[0], s.asker(change.changeFlags)
 			return s.change(cmd.Context(), at, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanUndo(cmd.Context(), s.sink(), w, r)
 			})

@@ -29,7 +29,7 @@ func pkgInstall(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.InstallRequest
 	var where flow.Where
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "install TARGET...",
 		Short: "Install packages",
@@ -41,7 +41,7 @@ func pkgInstall(s *session) *cobra.Command {
   rastos pkg install strace --tree --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, targets []string) error {
-			r.Targets, r.Ask = targets, s.asker(change)
+			r.Targets, r.Ask = targets, s.asker(change.changeFlags)
 			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanInstall(cmd.Context(), s.sink(), w, r)
 			})
@@ -63,7 +63,7 @@ func pkgRemove(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.RemoveRequest
 	var where flow.Where
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "remove TARGET...",
 		Short: "Remove packages",
@@ -76,7 +76,7 @@ configuration files stay as NAME.pacsave, unless --purge takes them, too.`,
   rastos pkg remove strace --node 3 --tree`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, targets []string) error {
-			r.Targets, r.Ask = targets, s.asker(change)
+			r.Targets, r.Ask = targets, s.asker(change.changeFlags)
 			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanRemove(cmd.Context(), s.sink(), w, r)
 			})
@@ -100,7 +100,7 @@ func pkgUpgrade(s *session) *cobra.Command {
 	var r flow.UpgradeRequest
 	var noSync bool
 	var where flow.Where
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
 		Short: "Bring all packages up to date",
@@ -113,7 +113,7 @@ back (ignore), or IgnorePkg of pacman.conf, stays as it is.`,
   rastos pkg upgrade --root /mnt --no-sync --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r.Refresh, r.Ask = !noSync, s.asker(change)
+			r.Refresh, r.Ask = !noSync, s.asker(change.changeFlags)
 			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanPkgUpgrade(cmd.Context(), s.sink(), w, r)
 			})
@@ -130,13 +130,16 @@ back (ignore), or IgnorePkg of pacman.conf, stays as it is.`,
 }
 
 // change shows a plan and carries it out.
-func (s *session) change(ctx context.Context, at flow.Place, change changeFlags, plan func(*flow.World) (*flow.ChangePlan, error)) error {
+func (s *session) change(ctx context.Context, at flow.Place, change liveFlags, plan func(*flow.World) (*flow.ChangePlan, error)) error {
 	w, err := s.world(at)
 	if err != nil {
 		return err
 	}
 	p, err := plan(w)
 	if err != nil {
+		return err
+	}
+	if err := change.atOnce(w, p); err != nil {
 		return err
 	}
 	switch {
@@ -160,37 +163,17 @@ func (s *session) change(ctx context.Context, at flow.Place, change changeFlags,
 	return s.printDone(done, "done: "+done.Reason)
 }
 
-// printDone says what a change led to; inPlace, where it was made in place.
-func (s *session) printDone(done flow.Changed, inPlace string) error {
-	if s.flags.json {
-		return s.printJSON(done)
-	}
-	text := inPlace
-	if d := done.Deployment; d != nil {
-		text = fmt.Sprintf("node %d is deployment %d and boots next", d.Node, d.Number)
-	}
-	_, err := fmt.Fprintln(s.Stdout, text)
-	return err
-}
-
-// printPlace says where a change will be made.
-func (s *session) printPlace(p *flow.ChangePlan) error {
-	if p.Base != nil {
-		_, err := fmt.Fprintf(s.Stdout, "in a new node on top of node %d; the running system is not touched\n", p.Base.Number)
-		return err
-	}
-	_, err := fmt.Fprintf(s.Stdout, "in place, in %s\n", p.Root)
-	return err
-}
-
 // printChange shows what a plan does to packages, and where.
 func (s *session) printChange(p *flow.ChangePlan) error {
 	for _, n := range p.Notes {
 		fmt.Fprintf(s.Stderr, "%s %s\n", s.errStyle().Hint("note:"), n)
 	}
-	if p.Empty() {
+	switch {
+	case p.Empty():
 		_, err := fmt.Fprintln(s.Stdout, "there is nothing to do")
 		return err
+	case p.Unchanged():
+		return s.printStaged(p)
 	}
 	t := report.NewTable("ACTION", "PACKAGE", "OLD", "NEW", "#DOWNLOAD", "WHY")
 	for _, r := range p.Rows() {

@@ -94,9 +94,12 @@ func (s *session) printApplyPlan(p *flow.ApplyPlan) error {
 	for _, n := range p.Notes {
 		fmt.Fprintf(s.Stderr, "%s %s\n", s.errStyle().Hint("note:"), n.Text)
 	}
-	if p.Empty() {
+	switch {
+	case p.Empty():
 		_, err := fmt.Fprintln(s.Stdout, "the system is what its manifest says")
 		return err
+	case p.Unchanged():
+		return s.printStaged(&p.ChangePlan)
 	}
 	t := report.NewTable("WHAT", "NAME", "NOW", "BECOMES")
 	for _, st := range p.Packages.Install {

@@ -36,6 +36,9 @@ fell back to an older one, what the newer one died of.`,
 func (s *session) printStatus(st flow.Status) error {
 	style, b := s.outStyle(), st.Booted
 	fmt.Fprintf(s.Stdout, "running   deployment %d, node %d (%s), %s\n", b.Number, b.Node, b.NodeInfo.Kernel, s.state(b))
+	if st.Live != 0 {
+		fmt.Fprintf(s.Stdout, "in place  deployment %d, applied at once\n", st.Live)
+	}
 	if st.Next != b.Number && st.Next != 0 {
 		fmt.Fprintf(s.Stdout, "next boot deployment %d\n", st.Next)
 	}

@@ -18,15 +18,19 @@ func atNode(cmd *cobra.Command, w *flow.Where) {
 	cmd.Flags().BoolVar(&w.Tree, "tree", false, "make new versions of all that is below the node, too")
 }
 
+var errLiveNodes = errors.New("--live goes with neither --node nor --tree")
+
 // changeAt is change, of other nodes where that was asked for.
-func (s *session) changeAt(cmd *cobra.Command, at flow.Place, where flow.Where, change changeFlags, plan func(*flow.World) (*flow.ChangePlan, error)) error {
-	if !where.Given() {
+func (s *session) changeAt(cmd *cobra.Command, at flow.Place, where flow.Where, change liveFlags, plan func(*flow.World) (*flow.ChangePlan, error)) error {
+	switch {
+	case !where.Given():
 		return s.change(cmd.Context(), at, change, plan)
-	}
-	if at.Root != "" {
+	case at.Root != "":
 		return usage(cmd, errors.New("--root goes with neither --node nor --tree"))
+	case change.live:
+		return usage(cmd, errLiveNodes)
 	}
-	return s.changeNodes(cmd.Context(), where, change, plan)
+	return s.changeNodes(cmd.Context(), where, change.changeFlags, plan)
 }
 
 func (s *session) upgradeNodes(ctx context.Context, where flow.Where, change changeFlags) error {

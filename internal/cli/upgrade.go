@@ -15,22 +15,26 @@ import (
 
 func upgradeCommand(s *session) *cobra.Command {
 	var where flow.Where
-	var change changeFlags
+	var change liveFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
 		Short: "Upgrade all packages in a new node beside the running system",
 		Long: `Upgrade fetches the package databases, builds a new node with the newer packages
 beside the running one, carries this machine's /etc over into it, and arms it: the
 next boot tries it, as often as [snapshots] tries says, and falls back to the last
-good system if it fails. The running system is not touched.
+good system if it fails. The running system is not touched, unless --live lets the
+new node take its place at once.
 
 --node makes a new version of another node instead, which is not deployed; --tree
 also makes new versions of all that is below the node, all of them at once.`,
-		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --dry-run --json",
+		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --live\n  rastos upgrade --dry-run --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if where.Given() {
-				return s.upgradeNodes(cmd.Context(), where, change)
+			switch {
+			case where.Given() && change.live:
+				return usage(cmd, errLiveNodes)
+			case where.Given():
+				return s.upgradeNodes(cmd.Context(), where, change.changeFlags)
 			}
 			return s.upgrade(cmd.Context(), change)
 		},
@@ -47,9 +51,12 @@ func (s *session) settings() flow.Settings {
 	}
 }
 
-func (s *session) upgrade(ctx context.Context, change changeFlags) error {
+func (s *session) upgrade(ctx context.Context, change liveFlags) error {
 	w, p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings())
 	if err != nil {
+		return err
+	}
+	if err := change.atOnce(w, p); err != nil {
 		return err
 	}
 	if change.dryRun && s.flags.json {
@@ -63,10 +70,9 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 		return err
 	}
 	if !s.flags.json {
-		if err := s.printPackages(s.Stdout, p); err != nil {
+		if err := s.printUpgrade(p); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Stdout, "\nin a new node on top of node %d; the running system is not touched\n", p.Base.Number)
 	}
 	if change.dryRun {
 		return nil
@@ -79,6 +85,17 @@ func (s *session) upgrade(ctx context.Context, change changeFlags) error {
 		return err
 	}
 	return s.printDone(done, "")
+}
+
+func (s *session) printUpgrade(p *flow.ChangePlan) error {
+	if p.Unchanged() {
+		return s.printStaged(p)
+	}
+	if err := s.printPackages(s.Stdout, p); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Stdout)
+	return s.printPlace(p)
 }
 
 // printPackages shows what a transaction does to packages.

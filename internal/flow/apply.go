@@ -33,13 +33,10 @@ func (m *Machine) RunApply(ctx context.Context, sink report.Sink, w *World, p *A
 	if err := m.needRootAt(w.Root, "apply"); err != nil {
 		return Changed{}, err
 	}
-	done := Changed{Reason: p.Reason()}
 	if p.Base == nil {
-		return done, m.applyInPlace(ctx, sink, w, p)
+		return Changed{Reason: p.Reason()}, m.applyInPlace(ctx, sink, w, p)
 	}
-	d, err := m.changeInNode(ctx, sink, w, &p.ChangePlan, m.applyWork(w, p))
-	done.Deployment = &d
-	return done, err
+	return m.changeOnMachine(ctx, sink, w, &p.ChangePlan, m.applyWork(w, p), p.Unchanged())
 }
 
 // applyInPlace changes the root itself: packages, then why they are there, then

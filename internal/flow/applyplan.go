@@ -55,8 +55,11 @@ type ApplyPlan struct {
 	locked   *lockfile.Lock // what has to come out; nil: whatever does
 }
 
-// Empty tells that the system is what its manifest says.
-func (p *ApplyPlan) Empty() bool {
+// Empty tells that there is nothing to do.
+func (p *ApplyPlan) Empty() bool { return p.Unchanged() && (!p.Live || p.Staged == 0) }
+
+// Unchanged tells that the system is what its manifest says.
+func (p *ApplyPlan) Unchanged() bool {
 	return p.Packages.Empty() && len(p.Reasons) == 0 && len(p.Settings) == 0 && !p.Pins
 }
 
@@ -153,7 +156,7 @@ func (m *Machine) PlanApply(ctx context.Context, sink report.Sink, s Settings, r
 	}
 	p := &ApplyPlan{ChangePlan: ChangePlan{Verb: "apply", Root: root}, Manifest: d.SHA256, declared: d}
 	if w.sys != nil {
-		p.Base, p.From = &w.base, w.sys.Booted
+		p.Base, p.From = &w.base, w.sys.Live
 	}
 	env, err := w.HeadEnv()
 	if err != nil {

@@ -35,11 +35,16 @@ type ChangePlan struct {
 	// Explicit names installed dependencies that are to count as asked for.
 	Explicit []string `json:"explicit,omitempty"`
 	Notes    []string `json:"notes,omitempty"`  // what a person should know of it
+	Live     bool     `json:"live,omitempty"`   // apply it to the running system, too
+	Staged   int      `json:"staged,omitempty"` // deployment that boots next and does not run yet
 	Undoes   string   `json:"undoes,omitempty"` // the transaction of the history that it takes back
 }
 
 // Empty tells that there is nothing to do.
-func (p *ChangePlan) Empty() bool { return p.Packages.Empty() && len(p.Explicit) == 0 }
+func (p *ChangePlan) Empty() bool { return p.Unchanged() && (!p.Live || p.Staged == 0) }
+
+// Unchanged tells that no package changes.
+func (p *ChangePlan) Unchanged() bool { return p.Packages.Empty() && len(p.Explicit) == 0 }
 
 // Reason names what the change does, for lists of nodes and the history.
 func (p *ChangePlan) Reason() string {
@@ -53,6 +58,9 @@ func (p *ChangePlan) Reason() string {
 type Changed struct {
 	Reason     string             `json:"reason"`
 	Deployment *deploy.Deployment `json:"deployment,omitempty"` // the one that boots next; nil: it was made in place
+	// Live: it runs already. NotLive says why it does not, where that was asked for.
+	Live    bool     `json:"live,omitempty"`
+	NotLive []string `json:"not_live,omitempty"`
 }
 
 // errNoHead: every deployment is bad, which only a person can mend.
@@ -100,7 +108,7 @@ func (w *World) Plan(verb string, packages *trans.Plan) *ChangePlan {
 	p := &ChangePlan{Verb: verb, Root: w.Root, Packages: packages}
 	if w.sys != nil {
 		base := w.base
-		p.Base, p.From = &base, w.sys.Booted
+		p.Base, p.From = &base, w.sys.Live
 	}
 	return p
 }
@@ -157,8 +165,24 @@ func (m *Machine) RunChange(ctx context.Context, sink report.Sink, w *World, p *
 	if err != nil {
 		return Changed{}, err
 	}
-	d, err := m.changeInNode(ctx, sink, w, p, work)
-	return Changed{Reason: p.Reason(), Deployment: &d}, err
+	return m.changeOnMachine(ctx, sink, w, p, work, p.Unchanged())
+}
+
+// changeOnMachine makes the new node, unless only what is staged is to be applied
+// at once, and applies it at once where the plan says so.
+func (m *Machine) changeOnMachine(ctx context.Context, sink report.Sink, w *World, p *ChangePlan, work nodeWork, unchanged bool) (Changed, error) {
+	var d deploy.Deployment
+	var err error
+	if unchanged && p.Live {
+		d, err = w.sys.Deploys.Get(p.Staged)
+	} else {
+		d, err = m.changeInNode(ctx, sink, w, p, work)
+	}
+	done := Changed{Reason: work.reason, Deployment: &d}
+	if err != nil || !p.Live {
+		return done, err
+	}
+	return done, m.applyAtOnce(ctx, sink, w.sys, &done)
 }
 
 // changeInPlace runs a plan on the root itself, in a way that a crash leaves

@@ -114,7 +114,7 @@ func (m *Machine) buildWork(ctx context.Context, sink report.Sink, w *World, p *
 // liveAccounts gives a tree being built this machine's user and group numbers,
 // so that what its packages add fits beside them.
 func (m *Machine) liveAccounts(sys *System, t Tree) error {
-	d, err := sys.Deploys.Get(sys.Booted)
+	d, err := sys.Deploys.Get(sys.Live)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (sys *System) dispensable(need int64) ([]deploy.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	candidates := slices.DeleteFunc(superfluous(all, sys.Booted, 1), func(d deploy.Deployment) bool {
+	candidates := slices.DeleteFunc(superfluous(all, sys.Booted, sys.Live, 1), func(d deploy.Deployment) bool {
 		return d.State == deploy.Retired
 	})
 	slices.SortStableFunc(candidates, func(a, b deploy.Deployment) int {
@@ -104,12 +104,12 @@ func rank(d deploy.Deployment) int {
 
 // superfluous picks deployments past so many that the machine could do without,
 // oldest first.
-func superfluous(all []deploy.Deployment, booted, keep int) []deploy.Deployment {
+func superfluous(all []deploy.Deployment, booted, live, keep int) []deploy.Deployment {
 	if keep <= 0 || len(all) <= keep {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(all[:len(all)-keep]), func(d deploy.Deployment) bool {
-		return guardOf(all, d, booted) != ""
+		return guardOf(all, d, booted, live) != ""
 	})
 }
 

@@ -57,7 +57,7 @@ func (sys *System) guards() (map[int]string, error) {
 	}
 	out := map[int]string{}
 	for _, d := range all {
-		if why := guardOf(all, d, sys.Booted); why != "" && out[d.Node] == "" {
+		if why := guardOf(all, d, sys.Booted, sys.Live); why != "" && out[d.Node] == "" {
 			out[d.Node] = why
 		}
 	}
@@ -65,12 +65,12 @@ func (sys *System) guards() (map[int]string, error) {
 }
 
 // guardOf tells why a deployment must not go; "": it may.
-func guardOf(all []deploy.Deployment, d deploy.Deployment, booted int) string {
+func guardOf(all []deploy.Deployment, d deploy.Deployment, booted, live int) string {
 	head, _ := deploy.Head(all)
 	good, _ := deploy.LastGood(all, 0)
 	before, _ := deploy.LastGood(all, good.Number)
 	switch d.Number {
-	case booted:
+	case booted, live:
 		return fmt.Sprintf("deployment %d runs", d.Number)
 	case head.Number:
 		return fmt.Sprintf("deployment %d boots next", d.Number)

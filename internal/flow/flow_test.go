@@ -158,7 +158,7 @@ func TestCollectKeepsWhatTheMachineMayBoot(t *testing.T) {
 		{"gggbb", 2, 1, []int{1, 4}},
 	} {
 		var got []int
-		for _, d := range superfluous(deployments(tt.states), tt.booted, tt.keep) {
+		for _, d := range superfluous(deployments(tt.states), tt.booted, tt.booted, tt.keep) {
 			got = append(got, d.Number)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {

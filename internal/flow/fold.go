@@ -69,7 +69,7 @@ func (m *Machine) foldTarget(sys *System, number int) (deploy.Deployment, bool, 
 			return deploy.Deployment{}, false, err
 		}
 		d, ok := deploy.Head(all)
-		return d, ok && d.State == deploy.Armed && d.Number != sys.Booted, nil
+		return d, ok && d.State == deploy.Armed && d.Number != sys.Booted && d.Number != sys.Live, nil
 	}
 	if number == sys.Booted {
 		return deploy.Deployment{}, false, fmt.Errorf("deployment %d runs: its /etc is mounted, and nothing can be folded into it", number)

@@ -24,6 +24,7 @@ type Machine struct {
 	// Enter runs a program in a system tree, in the host's network.
 	Enter      func(ctx context.Context, root string, s Session) (exit int, err error)
 	Mounts     Mounts
+	Init       Init
 	Loops      Loops
 	Btrfs      Btrfs
 	Streams    Streams
@@ -76,6 +77,20 @@ type Mounts interface {
 	Mount(source, target, fstype, options string) error
 	// Release unmounts everything at and below a folder, the last first.
 	Release(dir string) error
+	// Below lists where something is mounted below a folder, itself left out.
+	Below(dir string) ([]string, error)
+	// Detach takes the last mount on a folder away, with all below it.
+	Detach(dir string) error
+	// Shows tells whether a folder is seen at dir, mounted there or not.
+	Shows(dir, folder string) (bool, error)
+}
+
+// Init is the machine's first process.
+type Init interface {
+	// Mapped lists the files that it runs from.
+	Mapped() ([]string, error)
+	// Apart tells whether it sees other mounts than this process.
+	Apart() (bool, error)
 }
 
 // Loops makes block devices of parts of files.

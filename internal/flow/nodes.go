@@ -198,7 +198,7 @@ func (m *Machine) Take(sink report.Sink, name Naming) (n node.Node, err error) {
 }
 
 func (m *Machine) take(sys *System, name Naming) (n node.Node, err error) {
-	d, err := sys.Deploys.Get(sys.Booted)
+	d, err := sys.Deploys.Get(sys.Live)
 	if err != nil {
 		return n, err
 	}

@@ -256,7 +256,7 @@ func (b *box) system(booted int) *System {
 	b.t.Helper()
 	sys, err := b.open(b.top)
 	b.check(err)
-	sys.Booted, sys.ESP = booted, cutESP{b.esp, b.power}
+	sys.Booted, sys.Live, sys.ESP = booted, booted, cutESP{b.esp, b.power}
 	return sys
 }
 

@@ -117,7 +117,7 @@ func (j *judge) deployments() (err error) {
 	}
 	kept := j.rules.Pick(series, j.m.Now().Location())
 	for _, d := range j.all {
-		why := cmp.Or(guardOf(j.all, d, j.sys.Booted), kept[d.Number])
+		why := cmp.Or(guardOf(j.all, d, j.sys.Booted, j.sys.Live), kept[d.Number])
 		decision := Decision{Kind: PruneDeployment, Number: d.Number, Node: d.Node, Keep: why != "", Why: why}
 		switch {
 		case decision.Keep:

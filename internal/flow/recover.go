@@ -19,6 +19,9 @@ import (
 // of what is on them alone, and doing it twice changes nothing more. The caller
 // holds the lock.
 func (m *Machine) recover(sys *System, sink report.Sink) error {
+	if err := m.recoverExchange(sys, sink); err != nil {
+		return err
+	}
 	removed, err := sys.Nodes.Recover()
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func (m *Machine) PlanDeploy(number int) (*DeployPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DeployPlan{Node: n, From: sys.Booted, Reason: fmt.Sprintf("deploy node %d", number)}, nil
+	return &DeployPlan{Node: n, From: sys.Live, Reason: fmt.Sprintf("deploy node %d", number)}, nil
 }
 
 // RollbackRequest says where to go back to.
@@ -67,7 +67,7 @@ func (m *Machine) PlanRollback(r RollbackRequest) (*DeployPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &DeployPlan{Node: n, From: sys.Booted, Reason: fmt.Sprintf("rollback to deployment %d", to.Number)}
+	p := &DeployPlan{Node: n, From: sys.Live, Reason: fmt.Sprintf("rollback to deployment %d", to.Number)}
 	if r.AsWas {
 		p.AsWas = to.Number
 	}

@@ -12,6 +12,7 @@ import (
 // Status is what a person wants to know first about a running machine.
 type Status struct {
 	Booted      DeploymentStatus   `json:"booted"`
+	Live        int                `json:"live,omitempty"`     // deployment that runs in the place of the booted one
 	Next        int                `json:"next"`               // deployment that the next boot tries first
 	Fallback    string             `json:"fallback,omitempty"` // set when the machine fell back: which one failed, and why
 	Deployments []DeploymentStatus `json:"deployments"`        // newest first
@@ -61,6 +62,9 @@ func (m *Machine) status(sys *System) (Status, error) {
 	}
 	if st.Booted.Number == 0 {
 		return st, fmt.Errorf("the running deployment %d is not recorded on the disk", sys.Booted)
+	}
+	if sys.Live != sys.Booted {
+		st.Live = sys.Live
 	}
 	st.Fallback = fallback(st)
 	return st, nil

@@ -36,6 +36,7 @@ type System struct {
 	ESP     boot.ESP
 	UUID    string // of the btrfs file system
 	Booted  int    // number of the running deployment, 0 for none
+	Live    int    // the one whose node and /etc are used: Booted, or one that was applied at once
 
 	files Tree
 }
@@ -86,6 +87,9 @@ func (m *Machine) Running() (*System, error) {
 		return nil, err
 	}
 	sys.Booted = booted
+	if sys.Live, err = m.liveDeployment(booted); err != nil {
+		return nil, err
+	}
 	if _, err := sys.Nodes.State(); err != nil {
 		return nil, &notRunningError{err}
 	}

@@ -197,7 +197,7 @@ func (m *Machine) deployRoot(ctx context.Context, sink report.Sink, w *World, p 
 	if err != nil {
 		return err
 	}
-	d, err := m.stage(ctx, sink, w.sys, deploy.Request{Node: n, From: w.sys.Booted, Reason: n.Reason})
+	d, err := m.stage(ctx, sink, w.sys, deploy.Request{Node: n, From: w.sys.Live, Reason: n.Reason})
 	if err == nil {
 		done.Deployment = &d
 	}

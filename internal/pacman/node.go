@@ -27,20 +27,10 @@ func (t *transaction) rebase() error {
 	if t.env, err = w.HeadEnv(); err != nil || !w.InNodes() {
 		return err
 	}
-	if t.opt.Live {
-		return errLive{}
-	}
 	w.Watch = t.show.event
 	t.node = w
 	t.local, err = trans.Installed(t.env)
 	return err
-}
-
-// errLive is a change that would have to be made to a sealed tree.
-type errLive struct{}
-
-func (errLive) Error() string {
-	return "the running system is a sealed node, to which a change cannot be applied at once"
 }
 
 // runInNode makes a new node of the plan and has it boot next.
@@ -58,10 +48,24 @@ func (t *transaction) runInNode() error {
 		}
 		_ = t.out.Flush()
 	})
-	done, err := t.Machine.RunChange(t.ctx, sink, t.node, t.node.Plan(fmt.Sprintf("pacman -%s", t.opt.Op), t.plan))
-	if err == nil && done.Deployment != nil {
-		t.show.finish()
-		t.colon("Deployment %d is what boots next; the running system is as it was\n", done.Deployment.Number)
+	plan := t.node.Plan(fmt.Sprintf("pacman -%s", t.opt.Op), t.plan)
+	if t.opt.Live {
+		if err := t.node.AtOnce(plan); err != nil {
+			return err
+		}
 	}
-	return err
+	done, err := t.Machine.RunChange(t.ctx, sink, t.node, plan)
+	if err != nil || done.Deployment == nil {
+		return err
+	}
+	t.show.finish()
+	if done.Live {
+		t.colon("Deployment %d runs now, and boots next\n", done.Deployment.Number)
+		return nil
+	}
+	t.colon("Deployment %d is what boots next; the running system is as it was\n", done.Deployment.Number)
+	for _, why := range done.NotLive {
+		t.warnf("it was not applied at once: %s", why)
+	}
+	return nil
 }
