@@ -21,8 +21,8 @@ not keep, and the kernels and initramfs images on the EFI system partition that
 nothing boots any more. It says of each what happens to it, and why.
 
 The deployment that runs, the one that boots next and the last good ones stay in
-any case, and so do nodes that are pinned, have a label or an alias, or that somebody
-works on. Rules decide on deployments, and in a series of their own on pictures of
+any case, and so do nodes that are pinned, have a label or an alias, that somebody
+works on, or that a sync would need. Rules decide on deployments, and in a series of their own on pictures of
 the running system (snapshot create) and on nodes that a newer version replaces. A
 node that a person made, and nothing replaces, stays until it is deleted.
 

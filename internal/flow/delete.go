@@ -83,7 +83,8 @@ func guardOf(all []deploy.Deployment, d deploy.Deployment, booted, live int) str
 }
 
 // claim tells why a node stays although no deployment runs it: a person named or
-// pinned it, or somebody works on it. "": nothing keeps it.
+// pinned it, somebody works on it, or it is what another one has in common with its
+// newer version. "": nothing keeps it.
 func (sys *System) claim(n node.Node) (string, error) {
 	switch {
 	case n.Pinned:
@@ -101,10 +102,23 @@ func (sys *System) claim(n node.Node) (string, error) {
 		}
 	}
 	who, err := sys.Nodes.Holders(n.Number)
-	if err != nil || len(who) == 0 {
+	if err != nil {
 		return "", err
 	}
-	return heldBy(who[0]), nil
+	if len(who) > 0 {
+		return heldBy(who[0]), nil
+	}
+	all, err := sys.Nodes.List()
+	if err != nil {
+		return "", err
+	}
+	_, behind := node.NewTree(all).Behind(n.Number)
+	for _, b := range behind {
+		if b.Base == n.Number {
+			return fmt.Sprintf("node %d came from it, and a sync would need it", b.Node.Number), nil
+		}
+	}
+	return "", nil
 }
 
 // PlanDelete works out what deleting nodes means. recursive takes along all that

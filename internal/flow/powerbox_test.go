@@ -289,7 +289,7 @@ func (b *box) tryNode(sys *System, base int, version string) (n node.Node, err e
 		b.check(err)
 		b.check(os.RemoveAll(filepath.Join(w.Root(), modulesDir, old.Kernel)))
 	}
-	return w.Seal(node.Node{Reason: "test", Kernel: version, Owned: true})
+	return w.Seal(node.Node{Reason: "test", Kernel: version, Replaces: base, Owned: true})
 }
 
 // upgrade is what RunChange does, without packages.

@@ -69,7 +69,7 @@ func TestPruneExplainsEachDecision(t *testing.T) {
 		"keep deployment 4: deployment 4 is the good one before the last",
 		"keep deployment 5: deployment 5 runs",
 		"remove node 1: no deployment that stays runs it",
-		"remove node 2: no deployment that stays runs it",
+		"keep node 2: node 8 came from it, and a sync would need it",
 		"remove node 3: no deployment that stays runs it",
 		"keep node 4: deployment 4 runs it",
 		"keep node 5: deployment 5 runs it",
@@ -93,7 +93,7 @@ func TestPruneExplainsEachDecision(t *testing.T) {
 
 	b.check(b.RunPrune(report.Discard{}, p))
 	b.whole()
-	b.wantShape("4(0) 5(4) 8(0) 9(5) 10(5)")
+	b.wantShape("2(0) 4(2) 5(4) 8(2) 9(5) 10(5)")
 	sys := b.system(b.booted)
 	if boots := b.boots(sys); !slices.Equal(boots, []int{5, 4}) {
 		t.Errorf("bootable: %v", boots)
@@ -143,7 +143,7 @@ func TestAPruneCutAnywhereIsFinishedByTheNext(t *testing.T) {
 		b.check(b.RunPrune(report.Discard{}, p))
 		b.whole()
 		b.boots(b.system(b.booted))
-		if got := b.shape(); got != "4(0) 5(4) 8(0) 9(5) 10(5)" {
+		if got := b.shape(); got != "2(0) 4(2) 5(4) 8(2) 9(5) 10(5)" {
 			b.t.Errorf("the tree is %s", got)
 		}
 		finished++
