@@ -116,6 +116,7 @@ func TestLifeOfAMachine(t *testing.T) {
 	l.chapter("another change, taken back", (*life).changeAndUndo)
 	l.chapter("a kill while a change is applied", (*life).killedAtOnce)
 	l.chapter("what cannot be applied at once waits", (*life).changeOfInit)
+	l.chapter("a tree that is shaped by hand", (*life).tree)
 	l.chapter("power off", func(l *life) { l.must(l.Machine.Shutdown(l.ctx)) })
 }
 
