@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -130,6 +131,9 @@ func (m *Machine) Refresh(ctx context.Context, sink report.Sink, w *World) (chan
 	env, err := w.Env()
 	if err != nil {
 		return nil, err
+	}
+	if w.sys != nil {
+		env.DBPath = filepath.Dir(w.syncDir) // whose lock it is
 	}
 	return w.engine.Sync(ctx, env, packageEvents(sink))
 }
