@@ -83,9 +83,9 @@ func guardOf(all []deploy.Deployment, d deploy.Deployment, booted, live int) str
 }
 
 // claim tells why a node stays although no deployment runs it: a person named or
-// pinned it, somebody works on it, or it is what another one has in common with its
+// pinned it, it is mounted, somebody works on it, or it is what another one has in common with its
 // newer version. "": nothing keeps it.
-func (sys *System) claim(n node.Node) (string, error) {
+func (m *Machine) claim(sys *System, n node.Node) (string, error) {
 	switch {
 	case n.Pinned:
 		return "it is pinned", nil
@@ -100,6 +100,10 @@ func (sys *System) claim(n node.Node) (string, error) {
 		if st.Aliases[name] == n.Number {
 			return "it has the alias " + name, nil
 		}
+	}
+	// To delete what is mounted would empty it under whoever uses it.
+	if where, err := m.Btrfs.MountedAt(sys.Nodes.Root(n.Number)); err != nil || where != "" {
+		return "it is mounted at " + where, err
 	}
 	who, err := sys.Nodes.Holders(n.Number)
 	if err != nil {

@@ -149,7 +149,7 @@ func (j *judge) nodes() error {
 	}
 	kept := j.rules.Pick(series, j.m.Now().Location())
 	for _, n := range list {
-		claim, err := j.sys.claim(n)
+		claim, err := j.m.claim(j.sys, n)
 		if err != nil {
 			return err
 		}
@@ -239,9 +239,6 @@ func (m *Machine) prune(sys *System, sink report.Sink, p *PrunePlan) error {
 		report.Notef(sink, "removed deployment %d (node %d stays)", number, with[number].Node)
 	}
 	for _, number := range nodes {
-		if where, err := m.Btrfs.MountedAt(sys.Nodes.Root(number)); err != nil || where != "" {
-			return orGuarded(err, number, where)
-		}
 		if err := m.deleteNode(sys, number); err != nil {
 			return err
 		}

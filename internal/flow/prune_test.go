@@ -152,3 +152,42 @@ func TestAPruneCutAnywhereIsFinishedByTheNext(t *testing.T) {
 		t.Errorf("only %d cuts", finished)
 	}
 }
+
+// mountedBtrfs is btrfs with one subvolume mounted somewhere.
+type mountedBtrfs struct {
+	Btrfs
+	path string
+}
+
+func (m mountedBtrfs) MountedAt(path string) (string, error) {
+	if path == m.path {
+		return "/mnt", nil
+	}
+	return "", nil
+}
+
+// TestAMountedNodeStaysUntilItIsNot: neither a rule nor recovery empties it under
+// whoever looks at it, and neither stops there.
+func TestAMountedNodeStaysUntilItIsNot(t *testing.T) {
+	b := newBox(t, 0)
+	aged(b)
+	plain := b.Btrfs
+	b.Btrfs = mountedBtrfs{plain, b.system(b.booted).Nodes.Root(3)}
+	var guarded *guardedError
+	if _, err := b.PlanDelete([]string{"3"}, false); !errors.As(err, &guarded) || !strings.Contains(err.Error(), "mounted at /mnt") {
+		t.Errorf("got %v", err)
+	}
+	p, err := b.PlanPrune(&node.Keep{Daily: 2})
+	b.check(err)
+	if got := told(p); !slices.Contains(got, "keep node 3: it is mounted at /mnt") || !slices.Contains(got, "remove deployment 3: no rule keeps it") {
+		t.Errorf("decided\n%s", strings.Join(got, "\n"))
+	}
+	b.check(b.RunPrune(report.Discard{}, p))
+	b.check(b.recover(b.system(b.booted), report.Discard{}))
+	b.whole()
+	b.wantShape("2(0) 3(2) 4(3) 5(4) 8(2) 9(5) 10(5)")
+	b.Btrfs = plain
+	b.check(b.recover(b.system(b.booted), report.Discard{}))
+	b.whole()
+	b.wantShape("2(0) 4(2) 5(4) 8(2) 9(5) 10(5)")
+}

@@ -53,7 +53,7 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 		return err
 	}
 	removed = append(removed, more...)
-	if more, err = sys.ownerless(); err != nil {
+	if more, err = m.ownerless(sys); err != nil {
 		return err
 	}
 	for _, name := range append(removed, more...) {
@@ -72,7 +72,7 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 
 // ownerless removes the nodes that were made for a deployment which never came
 // to be, or has gone. What a person named, or works on, stays.
-func (sys *System) ownerless() (removed []string, err error) {
+func (m *Machine) ownerless(sys *System) (removed []string, err error) {
 	nodes, err := sys.Nodes.List()
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (sys *System) ownerless() (removed []string, err error) {
 		if !n.Owned || slices.ContainsFunc(all, runs) {
 			continue
 		}
-		if claim, err := sys.claim(n); err != nil {
+		if claim, err := m.claim(sys, n); err != nil {
 			return removed, err
 		} else if claim != "" {
 			continue

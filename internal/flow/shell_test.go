@@ -95,7 +95,7 @@ func TestTheSystemChangesWhileAShellIsOpen(t *testing.T) {
 		n, err := sys.Nodes.Get(3)
 		b.check(err)
 		b.check(sys.Nodes.SetAlias("web", 0))
-		if claim, err := sys.claim(n); err != nil || !strings.Contains(claim, "works on it since") {
+		if claim, err := b.claim(sys, n); err != nil || !strings.Contains(claim, "works on it since") {
 			t.Errorf("what keeps it from being pruned: %q, %v", claim, err)
 		}
 		_, err = b.Branch(report.Discard{}, "4", Naming{})
