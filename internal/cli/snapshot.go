@@ -88,6 +88,9 @@ func describe(n flow.TreeNode) string {
 	if n.Pinned {
 		words = append(words, "pinned")
 	}
+	if n.ReplacedBy != 0 {
+		words = append(words, fmt.Sprintf("(newer: %d)", n.ReplacedBy))
+	}
 	for _, d := range n.Deployments {
 		words = append(words, fmt.Sprintf("[%d %s]", d.Number, d.Shown))
 	}
