@@ -28,6 +28,7 @@ import (
 	"github.com/rastos/rastos/internal/host/loop"
 	"github.com/rastos/rastos/internal/host/mount"
 	"github.com/rastos/rastos/internal/host/run"
+	"github.com/rastos/rastos/internal/registry"
 	"github.com/rastos/rastos/internal/vm"
 )
 
@@ -61,6 +62,7 @@ func machine() *flow.Machine {
 		Processor:  linux.Processor(),
 		Transfer:   transfer,
 		Remote:     remote,
+		Registry:   registry.Dial,
 		Cmdline:    cmdline,
 		Geteuid:    os.Geteuid,
 		Command:    os.Args,

@@ -32,6 +32,8 @@ func snapshotCommand(s *session) *cobra.Command {
 		snapshotSync(s),
 		snapshotSend(s),
 		snapshotReceive(s),
+		snapshotPush(s),
+		snapshotPull(s),
 		snapshotDu(s),
 	)
 }

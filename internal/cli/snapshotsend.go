@@ -143,16 +143,21 @@ func snapshotReceive(s *session) *cobra.Command {
 			if err != nil || got.Told {
 				return err
 			}
-			if s.flags.json {
-				return s.printJSON(got)
-			}
-			if got.Had {
-				_, err = fmt.Fprintf(s.Stdout, "it is here already: node %d\n", got.Node.Number)
-				return err
-			}
-			return s.printMade(got.Node)
+			return s.printReceived(got)
 		},
 	}
 	named(cmd, &r.Naming)
 	return cmd
+}
+
+// printReceived tells of a node that came from elsewhere.
+func (s *session) printReceived(got flow.Received) error {
+	if s.flags.json {
+		return s.printJSON(got)
+	}
+	if got.Had {
+		_, err := fmt.Fprintf(s.Stdout, "it is here already: node %d\n", got.Node.Number)
+		return err
+	}
+	return s.printMade(got.Node)
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,6 +17,7 @@ import (
 func upgradeCommand(s *session) *cobra.Command {
 	var where flow.Where
 	var change liveFlags
+	var channel channelFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
 		Short: "Upgrade all packages in a new node beside the running system",
@@ -26,11 +28,19 @@ good system if it fails. The running system is not touched, unless --live lets t
 new node take its place at once.
 
 --node makes a new version of another node instead, which is not deployed; --tree
-also makes new versions of all that is below the node, all of them at once.`,
-		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --live\n  rastos upgrade --dry-run --json",
+also makes new versions of all that is below the node, all of them at once.
+
+--from follows a channel in place of the repositories: the node of an image in an
+OCI registry, as rastos snapshot pull gets it, is deployed. Without a name, it is
+[update] from of the manifest.`,
+		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --live\n  rastos upgrade --dry-run --json\n  rastos upgrade --from oci://registry.example/fleet/web:stable\n  rastos upgrade --from=",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case cmd.Flags().Changed("from") && (where.Given() || change.live):
+				return usage(cmd, errors.New("--from goes with none of --node, --tree and --live"))
+			case cmd.Flags().Changed("from"):
+				return s.upgradeFrom(cmd.Context(), channel.PullRequest, change.changeFlags)
 			case where.Given() && change.live:
 				return usage(cmd, errLiveNodes)
 			case where.Given():
@@ -41,6 +51,8 @@ also makes new versions of all that is below the node, all of them at once.`,
 	}
 	atNode(cmd, &where)
 	change.add(cmd)
+	cmd.Flags().StringVar(&channel.From, "from", "", "deploy the node of this `image` (oci://…); empty: that of the manifest")
+	channel.add(cmd)
 	return cmd
 }
 

@@ -114,28 +114,37 @@ func (m *Machine) buildWork(ctx context.Context, sink report.Sink, w *World, p *
 // liveAccounts gives a tree being built this machine's user and group numbers,
 // so that what its packages add fits beside them.
 func (m *Machine) liveAccounts(sys *System, t Tree) error {
-	d, err := sys.Deploys.Get(sys.Live)
+	merged, err := m.reconciled(sys, t)
 	if err != nil {
 		return err
 	}
+	return merged.Write(t, "etc")
+}
+
+// reconciled are the accounts of a tree with this machine's numbers.
+func (m *Machine) reconciled(sys *System, t Tree) (account.Set, error) {
+	d, err := sys.Deploys.Get(sys.Live)
+	if err != nil {
+		return nil, err
+	}
 	etc, err := m.Tree(sys.Deploys.EtcPath(d))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer etc.Close()
 	live, err := account.Read(etc, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	next, err := account.Read(t, "etc")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	merged, conflicts := account.Reconcile(live, next)
 	if len(conflicts) > 0 {
-		return &accountError{conflicts}
+		return nil, &accountError{conflicts}
 	}
-	return merged.Write(t, "etc")
+	return merged, nil
 }
 
 // accountError stops a transaction: one name with two numbers would give one

@@ -13,6 +13,7 @@ import (
 	"github.com/rastos/rastos/btrfs/compare"
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/registry"
 	"github.com/rastos/rastos/internal/vm"
 )
 
@@ -45,6 +46,8 @@ type Machine struct {
 	Processor  string                                        // what uname -m says
 	// Transfer runs a program that downloads (XferCommand) in a directory.
 	Transfer func(ctx context.Context, dir string, argv []string) (exit int, err error)
+	// Registry names a repository of an OCI registry; plain: without TLS.
+	Registry func(name string, plain bool) (store registry.Store, tag string, err error)
 	// Remote runs a program that leads to another machine, and lets talk with it
 	// by its standard streams. It ends when both have.
 	Remote  func(ctx context.Context, argv []string, talk func(to io.WriteCloser, from io.Reader) error) error

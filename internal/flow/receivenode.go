@@ -4,7 +4,6 @@ package flow
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,7 +141,7 @@ func (m *Machine) receiveNode(ctx context.Context, sink report.Sink, r ReceiveRe
 	if p.From != 0 {
 		return got, &parcel.DamagedError{What: "it is the rest of one"}
 	}
-	return m.unpackNode(ctx, sink, sys, p, r.Naming)
+	return m.unpackNode(ctx, sink, sys, p.Header, p, r.Naming)
 }
 
 // having finds the node that has an identity.
@@ -256,7 +255,7 @@ func (m *Machine) unspool(ctx context.Context, sink report.Sink, sys *System, na
 	if err != nil {
 		return got, err
 	}
-	if got, err = m.unpackNode(ctx, sink, sys, p, name); err != nil {
+	if got, err = m.unpackNode(ctx, sink, sys, p.Header, p, name); err != nil {
 		return got, err
 	}
 	return got, sys.files.RemoveAll(file)
@@ -272,21 +271,22 @@ func (e *absentParentError) Hint() string {
 	return "receive that one first, or have this one sent without --parent"
 }
 
-// unpackNode makes a node of a parcel. Until it is sealed, a cut leaves nothing.
-func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System, p *parcel.Reader, name Naming) (got Received, err error) {
+// unpackNode makes a node of what is told of it and its stream, whose end comes
+// when all of it was verified. Until it is sealed, a cut leaves nothing.
+func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System, h parcel.Header, stream io.Reader, name Naming) (got Received, err error) {
 	var sent node.Node
-	if err := json.Unmarshal(p.Header.Node, &sent); err != nil {
+	if err := json.Unmarshal(h.Node, &sent); err != nil {
 		return got, &parcel.DamagedError{What: "its node.json: " + err.Error()}
 	}
-	if !identity.MatchString(p.Header.ID) {
-		return got, &parcel.DamagedError{What: fmt.Sprintf("%q is no identity of a node", p.Header.ID)}
+	if !identity.MatchString(h.ID) {
+		return got, &parcel.DamagedError{What: fmt.Sprintf("%q is no identity of a node", h.ID)}
 	}
-	if got.Node, got.Had, err = sys.having(p.Header.ID); err != nil || got.Had {
+	if got.Node, got.Had, err = sys.having(h.ID); err != nil || got.Had {
 		return got, err
 	}
-	parent, here, err := sys.having(p.Header.Parent)
-	if err == nil && !here && p.Header.Parent != "" {
-		err = &absentParentError{p.Header.Parent}
+	parent, here, err := sys.having(h.Parent)
+	if err == nil && !here && h.Parent != "" {
+		err = &absentParentError{h.Parent}
 	}
 	if err != nil {
 		return got, err
@@ -305,14 +305,14 @@ func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System,
 		from = sys.Nodes.Root(parent.Number)
 	}
 	task := report.Begin(sink, "unpack the node", 0, "")
-	err = m.unpack(ctx, p, work.Root(), from, sent)
+	err = m.unpack(ctx, stream, work.Root(), from, sent)
 	task.End(err, "")
 	if err != nil {
 		return got, err
 	}
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		n := travelling(sent)
-		n.Origin, n.Label = p.Header.ID, cmp.Or(name.Label, sent.Label)
+		n.Origin, n.Label = h.ID, name.Label
 		if got.Node, err = work.Seal(n); err != nil {
 			return err
 		}
@@ -321,13 +321,13 @@ func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System,
 	return got, err
 }
 
-// unpack carries the stream out, reads the parcel to its verified end, and holds
+// unpack carries the stream out, reads it to its verified end, and holds
 // the packages in the tree against what the sender said of it.
-func (m *Machine) unpack(ctx context.Context, p *parcel.Reader, root, parent string, sent node.Node) error {
-	if err := m.Streams.Receive(ctx, p, root, parent); err != nil {
+func (m *Machine) unpack(ctx context.Context, stream io.Reader, root, parent string, sent node.Node) error {
+	if err := m.Streams.Receive(ctx, stream, root, parent); err != nil {
 		return err
 	}
-	rest, err := io.Copy(io.Discard, p)
+	rest, err := io.Copy(io.Discard, stream)
 	if err != nil {
 		return err
 	}

@@ -131,6 +131,9 @@ func (m *Machine) stageWith(ctx context.Context, sink report.Sink, sys *System, 
 	if err := ctx.Err(); err != nil {
 		return d, context.Cause(ctx)
 	}
+	if err := m.keepMounts(sys, r, d); err != nil {
+		return d, err
+	}
 	if err := m.seedVolumes(ctx, sys, d.Node); err != nil {
 		return d, err
 	}

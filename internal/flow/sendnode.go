@@ -77,11 +77,12 @@ func (m *Machine) SendNode(ctx context.Context, sink report.Sink, r SendRequest)
 	return s.sent, s.pack(ctx, r.Out, parent, parcel.Point{})
 }
 
-// travelling is what is told of a node elsewhere: not what holds for this machine.
+// travelling is what is told of a node elsewhere: not what holds for this machine,
+// nor what people call it here, which would keep it there.
 func travelling(n node.Node) node.Node {
 	n.UUID, n.Origin = n.Identity(), ""
 	n.Number, n.Parent, n.Replaces = 0, 0, 0
-	n.Pinned, n.Doomed, n.Owned = false, false, false
+	n.Label, n.Pinned, n.Doomed, n.Owned = "", false, false, false
 	return n
 }
 

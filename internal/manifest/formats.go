@@ -50,6 +50,8 @@ func formats() map[string]schema.Format {
 		"cidr":        {Doc: "an address with its prefix length, such as `192.0.2.7/24`", Check: checkCIDR},
 		"interface":   pattern("an interface name of at most 15 characters, or a pattern with *", `^[A-Za-z0-9_.*?-]{1,15}$`, "is not an interface name"),
 		"unit":        pattern("a service name", `^[A-Za-z0-9_][A-Za-z0-9:_.@-]{0,200}$`, "is not a service name"),
+		"image":       pattern("an image in an OCI registry, such as `oci://registry.example/fleet/web:stable`", `^oci://[A-Za-z0-9.:-]+/[a-z0-9._/-]+([:@][A-Za-z0-9._:-]+)?$`, "is no image of an OCI registry"),
+		"signkey":     pattern("a public ed25519 key in one line of base64", `^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$`, "is no public ed25519 key"),
 		"envname":     pattern("the name of an environment variable", `^[A-Za-z_][A-Za-z0-9_]*$`, "is not the name of an environment variable"),
 	}
 }

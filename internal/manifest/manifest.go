@@ -15,6 +15,7 @@ type Manifest struct {
 	Containers   []Container  `toml:"container" unique:"name" later:"containers come with a later version" doc:"A container that runs at boot."`
 	Snapshots    Snapshots    `toml:"snapshots" doc:"Which nodes are kept, and how often a new one is tried."`
 	Health       []Health     `toml:"health" unique:"name" doc:"A command that must succeed before a boot is called good."`
+	Update       Update       `toml:"update" doc:"The channel that the machine gets its systems from, in place of packages."`
 	Drift        Drift        `toml:"drift" doc:"What may differ from the manifest without being told."`
 	AUR          AUR          `toml:"aur" later:"the AUR comes with a later version" doc:"How packages from the AUR are built."`
 
@@ -148,6 +149,12 @@ type Keep struct {
 	Daily   int `toml:"daily" min:"0" max:"10000" default:"0" doc:"The last one of each of so many days."`
 	Weekly  int `toml:"weekly" min:"0" max:"10000" default:"0" doc:"The last one of each of so many weeks."`
 	Monthly int `toml:"monthly" min:"0" max:"10000" default:"0" doc:"The last one of each of so many months."`
+}
+
+// Update is [update].
+type Update struct {
+	From string   `toml:"from" check:"image" doc:"Image in an OCI registry that rastos upgrade --from follows when it is given no other."`
+	Keys []string `toml:"keys" check:"signkey" unique:"yes" doc:"Public ed25519 keys that may sign images of nodes: the line of base64 that openssl pkey -pubout writes."`
 }
 
 // Health is one [[health]].

@@ -281,6 +281,8 @@ func TestFormats(t *testing.T) {
 		"cidr":      {{"192.0.2.1/24", "::1/128"}, {"", "192.0.2.1", "192.0.2.1/33"}},
 		"interface": {{"eth0", "en*"}, {"", "a b", "eth0/1", strings.Repeat("e", 16)}},
 		"unit":      {{"sshd", "getty@tty1.service"}, {"", "a b", "../x", "a/b", "-x"}},
+		"image":     {{"oci://registry.example/web", "oci://localhost:5000/fleet/web:stable", "oci://h/a@sha256:00"}, {"", "registry.example/web", "oci://h", "oci://h/A", "oci://h/a:b c", "docker://h/a"}},
+		"signkey":   {{"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="}, {"", "AAAA", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"}},
 		"envname":   {{"PATH", "_x1"}, {"", "1x", "A-B", "A=B"}},
 	}
 	all := formats()

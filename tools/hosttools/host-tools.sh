@@ -31,6 +31,9 @@ zstd zstd zstd
 xz xz-utils xz
 bsdtar libarchive-tools libarchive
 gpg gnupg gnupg
+openssl openssl openssl
+ssh openssh-client openssh
+docker-registry docker-registry distribution
 busybox busybox-static busybox
 python3 python3 python
 curl curl curl
