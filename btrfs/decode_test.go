@@ -4,6 +4,7 @@ package btrfs
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,46 @@ func FuzzItems(f *testing.F) {
 		})
 		if len(s.Name) > len(buf) {
 			t.Errorf("a name of %d bytes out of %d", len(s.Name), len(buf))
+		}
+	})
+}
+
+func TestNamesOfAnInodeItem(t *testing.T) {
+	le := binary.LittleEndian
+	ref := le.AppendUint16(le.AppendUint64(nil, 3), 1) // index, length
+	ref = append(append(ref, 'a'), append(le.AppendUint16(le.AppendUint64(nil, 4), 2), "bc"...)...)
+	ext := append(le.AppendUint16(le.AppendUint64(le.AppendUint64(nil, 300), 5), 3), "def"...)
+	var got []string
+	add := func(parent uint64, name string) error {
+		got = append(got, fmt.Sprint(parent, " ", name))
+		return nil
+	}
+	for _, it := range []item{{kind: inodeRefType, offset: 256, data: ref}, {kind: inodeExtRefType, offset: 99, data: ext}} {
+		if err := eachName(it, add); err != nil {
+			t.Fatal(err)
+		}
+		if err := eachName(item{kind: it.kind, data: it.data[:len(it.data)-1]}, add); err == nil {
+			t.Error("a cut item was read")
+		}
+	}
+	if want := []string{"256 a", "256 bc", "0 a", "300 def"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// FuzzNames decodes the names of an inode.
+func FuzzNames(f *testing.F) {
+	f.Add([]byte("\x03\x00\x00\x00\x00\x00\x00\x00\x01\x00a"), true)
+	f.Add([]byte{}, false)
+	f.Fuzz(func(t *testing.T, data []byte, extended bool) {
+		it := item{kind: inodeRefType, data: data}
+		if extended {
+			it.kind = inodeExtRefType
+		}
+		total := 0
+		_ = eachName(it, func(_ uint64, name string) error { total += len(name); return nil })
+		if total > len(data) {
+			t.Errorf("%d bytes of names out of %d", total, len(data))
 		}
 	})
 }

@@ -11,10 +11,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"oras.land/oras-go/v2/content/oci"
+
 	"github.com/rastos/rastos/btrfs/compare"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/parcel"
+	"github.com/rastos/rastos/internal/registry"
 	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
 )
 
 // cutStreams makes one file of a stream, in two effects.
@@ -68,7 +72,7 @@ func TestReceivingCutAnywhereLeavesANodeOrNoneAndGoesOn(t *testing.T) {
 		return b.ReceiveNode(t.Context(), report.Discard{}, ReceiveRequest{From: offered(parcel.Point{}), Reply: io.Discard, Naming: Naming{Alias: "far"}})
 	}
 	none, one, goneOn := 0, 0, 0
-	atEveryCut(t, with, func(b *box) error {
+	atCuts(t, testkit.Rounds(2, 1), with, func(b *box) error {
 		_, err := took(b)
 		return err
 	}, func(b *box, done bool) {
@@ -105,5 +109,62 @@ func TestReceivingCutAnywhereLeavesANodeOrNoneAndGoesOn(t *testing.T) {
 	})
 	if none == 0 || one == 0 || goneOn == 0 {
 		t.Errorf("none %d times, one %d times, %d parcels to go on with", none, one, goneOn)
+	}
+}
+
+// TestPullingCutAnywhereLeavesWholeNodesAndGoesOn cuts the power in every effect of
+// pulling a chain of three, and pulls again.
+func TestPullingCutAnywhereLeavesWholeNodesAndGoesOn(t *testing.T) {
+	store, err := oci.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(b *box) {
+		b.Streams = cutStreams{b}
+		b.Registry = func(string, bool) (registry.Store, string, error) { return store, "stable", nil }
+	}
+	var img *registry.Image
+	for _, id := range []string{"one", "two", "three"} {
+		step := registry.Step{ID: id, Node: []byte(`{"uuid":"` + id + `","reason":"test","kernel":"1"}`)}
+		var kept []registry.Step
+		if img != nil {
+			kept, step.Parent = img.Steps, img.Last().ID
+		}
+		img, _, err = registry.Push(t.Context(), store, "stable", img, kept, step, nil, func(w io.Writer) error {
+			_, err := io.WriteString(w, "the tree of "+id)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	pull := func(b *box) (Received, error) {
+		return b.PullNode(t.Context(), report.Discard{}, PullRequest{From: "oci://h/x", Unsigned: true, Naming: Naming{Alias: "far"}})
+	}
+	counts := map[int]int{}
+	atCuts(t, testkit.Rounds(3, 1), with, func(b *box) error {
+		_, err := pull(b)
+		return err
+	}, func(b *box, done bool) {
+		b.whole()
+		list, err := b.system(1).Nodes.List()
+		b.check(err)
+		counts[len(list)]++
+		if done && (len(list) != 2 || list[1].Identity() != "three") {
+			b.t.Errorf("acknowledged, and there is %+v", list)
+		}
+		got, err := pull(b)
+		b.check(err)
+		if got.Node.Identity() != "three" {
+			b.t.Errorf("pulled again: %+v", got)
+		}
+		data, err := os.ReadFile(filepath.Join(b.system(1).Nodes.Root(got.Node.Number), filepath.FromSlash(initPath)))
+		if err != nil || string(data) != "the tree of three" {
+			b.t.Errorf("the node holds %q, %v", data, err)
+		}
+		b.whole()
+	})
+	if counts[1] == 0 || counts[2] == 0 || counts[3] == 0 {
+		t.Errorf("nodes after a cut: %v", counts)
 	}
 }

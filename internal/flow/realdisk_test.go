@@ -72,7 +72,15 @@ type diskBox struct {
 
 func newDiskBox(t *testing.T) *diskBox {
 	t.Helper()
-	top, ids := testkit.BtrfsDisk(t, 384), 0
+	b := diskBoxAt(t, testkit.BtrfsDisk(t, 384))
+	b.check(b.sys.Nodes.Init())
+	return b
+}
+
+// diskBoxAt opens a file system that has one, or gets one.
+func diskBoxAt(t *testing.T, top string) *diskBox {
+	t.Helper()
+	ids := 0
 	esp := &esptest.Memory{}
 	if err := esp.MkdirAll(boot.EntriesDir); err != nil {
 		t.Fatal(err)
@@ -81,9 +89,12 @@ func newDiskBox(t *testing.T) *diskBox {
 		Btrfs: diskBtrfs{}, Streams: diskStreams{},
 		Tree:    func(root string) (Tree, error) { return testTree{testkit.DirFiles{Dir: root}}, nil },
 		Geteuid: os.Geteuid, Now: func() time.Time { return time.Unix(1700000000, 0) },
-		NewUUID: func() (string, error) { ids++; return fmt.Sprintf("%s-%d", filepath.Base(filepath.Dir(top)), ids), nil },
-		Lock:    func(string) (func(), error) { return func() {}, nil },
-		top:     top,
+		NewUUID: func() (string, error) {
+			ids++
+			return fmt.Sprintf("%s-%d-%d", filepath.Base(filepath.Dir(top)), os.Getpid(), ids), nil
+		},
+		Lock: func(string) (func(), error) { return func() {}, nil },
+		top:  top,
 	}
 	m.Lock = lockOnce()
 	m.Hold = m.Lock
@@ -95,9 +106,7 @@ func newDiskBox(t *testing.T) *diskBox {
 		t.Fatal(err)
 	}
 	sys.ESP = esp
-	b := &diskBox{Machine: m, t: t, sys: sys}
-	b.check(sys.Nodes.Init())
-	return b
+	return &diskBox{Machine: m, t: t, sys: sys}
 }
 
 // lockOnce is exclusive, but for the lock of the system: the tests of two machines

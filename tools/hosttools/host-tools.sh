@@ -33,6 +33,7 @@ bsdtar libarchive-tools libarchive
 gpg gnupg gnupg
 openssl openssl openssl
 ssh openssh-client openssh
+sshd openssh-server openssh
 docker-registry docker-registry distribution
 busybox busybox-static busybox
 python3 python3 python
