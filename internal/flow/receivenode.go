@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/parcel"
@@ -312,6 +313,7 @@ func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System,
 	}
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		n := travelling(sent)
+		n.Reason, n.Kernel = oneLine(sent.Reason), oneLine(sent.Kernel)
 		n.Origin, n.Label = h.ID, name.Label
 		if got.Node, err = work.Seal(n); err != nil {
 			return err
@@ -319,6 +321,18 @@ func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System,
 		return name.alias(sys, got.Node.Number)
 	})
 	return got, err
+}
+
+// oneLine makes a text of a stranger fit for a terminal.
+func oneLine(text string) string {
+	const most = 200
+	r := []rune(strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, text))
+	return string(r[:min(len(r), most)])
 }
 
 // unpack carries the stream out, reads it to its verified end, and holds

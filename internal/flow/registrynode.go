@@ -219,7 +219,7 @@ func (m *Machine) pullSteps(ctx context.Context, sink report.Sink, sys *System, 
 				return err
 			}
 		}
-		_, err := sys.ownerless()
+		_, err := m.ownerless(sys)
 		return err
 	})
 }

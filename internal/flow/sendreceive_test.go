@@ -234,6 +234,12 @@ func nopPipe() *io.PipeWriter {
 	return w
 }
 
+func TestWhatAStrangerSaysFitsATerminal(t *testing.T) {
+	if got := oneLine("upgrade\x1b[2J\nglibc\u202e " + strings.Repeat("ü", 300)); !strings.HasPrefix(got, "upgrade[2Jglibc ü") || len([]rune(got)) != 200 {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestAFileIsContinued: what was written stands, but for the last piece.
 func TestAFileIsContinued(t *testing.T) {
 	testkit.Integration(t)
