@@ -42,7 +42,11 @@ const minimizeBudget = 200_000
 func (f *searcher) explain() []string {
 	var out []string
 	for _, group := range f.sat.Minimize(f.sat.Core(), minimizeBudget) {
-		out = append(out, f.sentence(f.causes[group]))
+		c := f.causes[group]
+		if c.kind == isAsked {
+			f.blame = append(f.blame, f.vars[c.who].node)
+		}
+		out = append(out, f.sentence(c))
 	}
 	return out
 }

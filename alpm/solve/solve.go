@@ -93,6 +93,9 @@ type Request struct {
 	SysUpgrade bool
 	// Downgrade lets SysUpgrade install older versions too.
 	Downgrade bool
+	// HoldBack offers to leave packages as they are that SysUpgrade cannot
+	// upgrade together with the rest (QuestionHoldBack).
+	HoldBack bool
 	// Needed leaves out targets that are installed in that very version.
 	Needed bool
 	// AsDeps and AsExplicit override the install reason of everything.
@@ -145,7 +148,13 @@ func (s *Solution) Why(name string) []string {
 
 // Solve answers the request.
 func Solve(u Universe, r Request) (*Solution, error) {
-	s := newState(&u, &r)
+	if r.HoldBack && r.SysUpgrade {
+		return solveOrHold(u, r)
+	}
+	return newState(&u, &r).solve()
+}
+
+func (s *state) solve() (*Solution, error) {
 	if err := s.steps(s.addTargets, s.addPackages, s.addRemovals, s.sysUpgrade, s.checkArch); err != nil {
 		return nil, err
 	}
@@ -194,10 +203,13 @@ func (s *state) remember() {
 
 // node is a package chosen for installation while the state is worked on.
 type node struct {
-	pkg      *desc.Package
-	repo     string
-	target   string
-	by       string // who pulled it in
+	pkg    *desc.Package
+	repo   string
+	target string
+	by     string // who pulled it in
+	// upgrades are the installed packages that it is the upgrade or the
+	// replacement of, where a system upgrade asks for it and no target does.
+	upgrades []*desc.Package
 	reason   desc.Reason
 	replaces []*desc.Package
 }
@@ -223,7 +235,9 @@ type state struct {
 	picked   map[string]*desc.Package // providers that a person chose, by dependency
 	agreed   map[string]bool          // installed packages that may go, by answer
 	searched bool
-	why      []string // why the search found nothing
+	why      []string        // why the search found nothing
+	blame    []*node         // what was asked for and is among these reasons
+	held     map[string]bool // installed packages that no system upgrade changes
 }
 
 func newState(u *Universe, r *Request) *state {

@@ -15,6 +15,7 @@ const (
 	QuestionProvider QuestionKind = "provider" // which of Choices for Dep?
 	QuestionSkip     QuestionKind = "skip"     // leave out Packages, which cannot be resolved?
 	QuestionHold     QuestionKind = "hold"     // remove Package, which HoldPkg names?
+	QuestionHoldBack QuestionKind = "holdback" // leave Held as they are, and upgrade all else?
 )
 
 // Answers to a question of the yes and no kind.
@@ -33,7 +34,9 @@ type Question struct {
 	Choices []Candidate
 	// Packages are what QuestionSkip asks about.
 	Packages []*desc.Package
-	Default  int
+	// Held are what QuestionHoldBack asks about.
+	Held    []Held
+	Default int
 }
 
 // Candidate is a package of a repository.
@@ -133,4 +136,6 @@ type Solution struct {
 	Install []Install
 	Remove  []Removal
 	Notes   []Note
+	// Held are packages that could not be upgraded with the rest.
+	Held []Held
 }

@@ -19,7 +19,7 @@ func (s *state) sysUpgrade() error {
 	s.stage(StageUpgrade)
 	repos := s.reposFor(UseUpgrade)
 	for _, lp := range sortedByName(s.u.Installed) {
-		if s.remName[lp.Name] != nil || s.addName[lp.Name] != nil {
+		if s.remName[lp.Name] != nil || s.addName[lp.Name] != nil || s.held[lp.Name] {
 			continue
 		}
 		for _, r := range repos {
@@ -65,6 +65,7 @@ func (s *state) replace(lp *desc.Package, r Repo) bool {
 			n = &node{pkg: p, repo: r.Name, target: p.Name, reason: lp.Reason}
 			s.addNode(n)
 			replaced = true
+			n.upgrades = []*desc.Package{lp}
 		case n.pkg != p:
 			s.note(Note{Kind: NoteNotReplaced, Package: lp.Name, Other: p.Name, Repo: r.Name},
 				"%s cannot be replaced by %s of %s, since %s is a target", lp.Name, p.Name, r.Name, label(n.pkg, n.repo))
@@ -72,6 +73,9 @@ func (s *state) replace(lp *desc.Package, r Repo) bool {
 		default:
 			if lp.Reason == desc.Explicit {
 				n.reason = desc.Explicit
+			}
+			if len(n.upgrades) > 0 {
+				n.upgrades = append(n.upgrades, lp)
 			}
 		}
 		n.replaces = append(n.replaces, lp)
@@ -101,5 +105,5 @@ func (s *state) upgrade(lp, sp *desc.Package, r Repo) {
 		n.Kind = NoteSysDowngrade
 		s.note(n, "%s goes back from %s to %s", lp.Name, lp.Version, sp.Version)
 	}
-	s.addNode(&node{pkg: sp, repo: r.Name, target: sp.Name, reason: lp.Reason})
+	s.addNode(&node{pkg: sp, repo: r.Name, target: sp.Name, reason: lp.Reason, upgrades: []*desc.Package{lp}})
 }

@@ -177,7 +177,7 @@ type Request struct {
 	// Remove names installed packages or groups of them.
 	Remove []string
 
-	SysUpgrade, Downgrade, Needed              bool
+	SysUpgrade, Downgrade, HoldBack, Needed    bool
 	AsDeps, AsExplicit                         bool
 	Recursive, RecursiveAll, Cascade, Unneeded bool
 	NoVersions, NoDeps, NoConflicts            bool

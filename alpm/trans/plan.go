@@ -15,6 +15,7 @@ type Plan struct {
 	Install []Step       `json:"install"`
 	Remove  []Removal    `json:"remove"`
 	Notes   []solve.Note `json:"notes,omitempty"`
+	Held    []solve.Held `json:"held_back,omitempty"` // what could not be upgraded with the rest
 	Sizes   Sizes        `json:"sizes"`
 	Options Options      `json:"options"`
 

@@ -50,7 +50,7 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 func solveRequest(req Request, infos []*desc.Package) solve.Request {
 	return solve.Request{
 		Targets: req.Targets, Packages: infos, Remove: req.Remove,
-		SysUpgrade: req.SysUpgrade, Downgrade: req.Downgrade, Needed: req.Needed,
+		SysUpgrade: req.SysUpgrade, Downgrade: req.Downgrade, HoldBack: req.HoldBack, Needed: req.Needed,
 		AsDeps: req.AsDeps, AsExplicit: req.AsExplicit,
 		Recursive: req.Recursive, RecursiveAll: req.RecursiveAll, Cascade: req.Cascade, Unneeded: req.Unneeded,
 		NoVersions: req.NoVersions, NoDeps: req.NoDeps, NoConflicts: req.NoConflicts,
@@ -59,7 +59,7 @@ func solveRequest(req Request, infos []*desc.Package) solve.Request {
 }
 
 func newPlan(env *Env, opt Options, sol *solve.Solution, files *files) *Plan {
-	p := &Plan{Notes: sol.Notes, Options: opt, proven: files.proven}
+	p := &Plan{Notes: sol.Notes, Held: sol.Held, Options: opt, proven: files.proven}
 	nowhere := notCached(env, len(sol.Install))
 	for _, in := range sol.Install {
 		st := Step{

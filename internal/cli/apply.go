@@ -39,6 +39,7 @@ func applyCommand(s *session) *cobra.Command {
 			if err := applyRequest(cmd, &r, args); err != nil {
 				return err
 			}
+			r.Ask = s.asker(change.changeFlags)
 			return s.apply(cmd.Context(), r, change)
 		},
 	}

@@ -106,7 +106,9 @@ func pkgUpgrade(s *session) *cobra.Command {
 		Short: "Bring all packages up to date",
 		Long: `Upgrade fetches the databases of the repositories and brings all packages up to
 date, with the replacements that the repositories ask for. What the manifest holds
-back (ignore), or IgnorePkg of pacman.conf, stays as it is.`,
+back (ignore), or IgnorePkg of pacman.conf, stays as it is. Where not all packages
+can be upgraded, those that cannot are named with the reason, and it is asked
+whether they shall stay as they are; --hold-back says yes.`,
 		Example: `  rastos pkg upgrade
   rastos pkg upgrade --ignore linux --yes
   rastos pkg upgrade --node web --tree
@@ -123,6 +125,7 @@ back (ignore), or IgnorePkg of pacman.conf, stays as it is.`,
 	atNode(cmd, &where)
 	f := cmd.Flags()
 	f.BoolVar(&noSync, "no-sync", false, "use the databases of the repositories as they are")
+	holdBackFlag(cmd, &r.HoldBack)
 	f.BoolVar(&r.Downgrade, "downgrade", false, "take what the repositories have, older or not")
 	f.StringArrayVar(&r.Ignore, "ignore", nil, "leave packages alone whose names match this `pattern`; may be given more than once")
 	change.add(cmd)
@@ -167,6 +170,11 @@ func (s *session) change(ctx context.Context, at flow.Place, change liveFlags, p
 func (s *session) printChange(p *flow.ChangePlan) error {
 	for _, n := range p.Notes {
 		fmt.Fprintf(s.Stderr, "%s %s\n", s.errStyle().Hint("note:"), n)
+	}
+	if p.Unchanged() {
+		if err := s.printHeld(p); err != nil {
+			return err
+		}
 	}
 	switch {
 	case p.Empty():

@@ -32,6 +32,7 @@ func applyFlags(cmd *cobra.Command, r *flow.ApplyRequest) {
 	f := cmd.Flags()
 	f.StringVar(&r.Root, "root", "", "the system in this `directory` in place of this machine's")
 	f.BoolVar(&r.Upgrade, "upgrade", false, "bring packages up to date, too")
+	holdBackFlag(cmd, &r.HoldBack)
 	f.BoolVar(&r.Refresh, "sync", false, "bring the databases of the repositories up to date first")
 	f.BoolVar(&r.Locked, "locked", false, "take exactly what the manifest's lock pins")
 }
@@ -43,6 +44,9 @@ func applyRequest(cmd *cobra.Command, r *flow.ApplyRequest, args []string) error
 	}
 	if r.Locked && r.Upgrade {
 		return usage(cmd, errors.New("--locked and --upgrade exclude each other"))
+	}
+	if r.HoldBack && !r.Upgrade {
+		return usage(cmd, errors.New("--hold-back goes with --upgrade"))
 	}
 	return nil
 }
@@ -94,6 +98,11 @@ func (s *session) printApplyPlan(p *flow.ApplyPlan) error {
 	for _, n := range p.Notes {
 		fmt.Fprintf(s.Stderr, "%s %s\n", s.errStyle().Hint("note:"), n.Text)
 	}
+	if p.Unchanged() {
+		if err := s.printHeld(&p.ChangePlan); err != nil {
+			return err
+		}
+	}
 	switch {
 	case p.Empty():
 		_, err := fmt.Fprintln(s.Stdout, "the system is what its manifest says")
@@ -125,6 +134,9 @@ func (s *session) printApplyPlan(p *flow.ApplyPlan) error {
 		return err
 	}
 	fmt.Fprintln(s.Stdout)
+	if err := s.printHeld(&p.ChangePlan); err != nil {
+		return err
+	}
 	if sizes := p.Packages.Sizes; !p.Packages.Empty() {
 		fmt.Fprintf(s.Stdout, "%s to download, %s more on the disk\n", report.Size(sizes.Download), report.Size(sizes.Net))
 	}

@@ -33,9 +33,9 @@ func (s *session) changeAt(cmd *cobra.Command, at flow.Place, where flow.Where, 
 	return s.changeNodes(cmd.Context(), where, change.changeFlags, plan)
 }
 
-func (s *session) upgradeNodes(ctx context.Context, where flow.Where, change changeFlags) error {
+func (s *session) upgradeNodes(ctx context.Context, where flow.Where, r flow.UpgradeRequest, change changeFlags) error {
 	return s.changeNodes(ctx, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
-		return s.Machine.PlanPkgUpgrade(ctx, s.sink(), w, flow.UpgradeRequest{Refresh: true, Ask: s.asker(change)})
+		return s.Machine.PlanPkgUpgrade(ctx, s.sink(), w, r)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 func upgradeCommand(s *session) *cobra.Command {
 	var where flow.Where
+	var r flow.UpgradeRequest
 	var change liveFlags
 	var channel channelFlags
 	cmd := &cobra.Command{
@@ -27,6 +28,9 @@ next boot tries it, as often as [snapshots] tries says, and falls back to the la
 good system if it fails. The running system is not touched, unless --live lets the
 new node take its place at once.
 
+Where not all packages can be upgraded, those that cannot are named with the reason,
+and it is asked whether they shall stay as they are; --hold-back says yes.
+
 --node makes a new version of another node instead, which is not deployed; --tree
 also makes new versions of all that is below the node, all of them at once.
 
@@ -36,6 +40,7 @@ OCI registry, as rastos snapshot pull gets it, is deployed. Without a name, it i
 		Example: "  rastos upgrade\n  rastos upgrade --tree\n  rastos upgrade --node web --yes\n  rastos upgrade --yes && systemctl reboot\n  rastos upgrade --live\n  rastos upgrade --dry-run --json\n  rastos upgrade --from oci://registry.example/fleet/web:stable\n  rastos upgrade --from=",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			r.Refresh, r.Ask = true, s.asker(change.changeFlags)
 			switch {
 			case cmd.Flags().Changed("from") && (where.Given() || change.live):
 				return usage(cmd, errors.New("--from goes with none of --node, --tree and --live"))
@@ -44,12 +49,13 @@ OCI registry, as rastos snapshot pull gets it, is deployed. Without a name, it i
 			case where.Given() && change.live:
 				return usage(cmd, errLiveNodes)
 			case where.Given():
-				return s.upgradeNodes(cmd.Context(), where, change.changeFlags)
+				return s.upgradeNodes(cmd.Context(), where, r, change.changeFlags)
 			}
-			return s.upgrade(cmd.Context(), change)
+			return s.upgrade(cmd.Context(), r, change)
 		},
 	}
 	atNode(cmd, &where)
+	holdBackFlag(cmd, &r.HoldBack)
 	change.add(cmd)
 	cmd.Flags().StringVar(&channel.From, "from", "", "deploy the node of this `image` (oci://…); empty: that of the manifest")
 	channel.add(cmd)
@@ -63,8 +69,8 @@ func (s *session) settings() flow.Settings {
 	}
 }
 
-func (s *session) upgrade(ctx context.Context, change liveFlags) error {
-	w, p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings())
+func (s *session) upgrade(ctx context.Context, r flow.UpgradeRequest, change liveFlags) error {
+	w, p, err := s.Machine.PlanUpgrade(ctx, s.sink(), s.settings(), r)
 	if err != nil {
 		return err
 	}
@@ -77,6 +83,9 @@ func (s *session) upgrade(ctx context.Context, change liveFlags) error {
 	if p.Empty() {
 		if s.flags.json {
 			return s.printJSON(p)
+		}
+		if err := s.printHeld(p); err != nil || len(p.Packages.Held) > 0 {
+			return err
 		}
 		_, err := fmt.Fprintf(s.Stdout, "node %d is up to date\n", p.Base.Number)
 		return err
@@ -127,6 +136,21 @@ func (s *session) printPackages(w io.Writer, plan *flow.ChangePlan) error {
 	if err := t.Print(w, s.outStyle()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s to download, %s more on the disk\n", report.Size(p.Sizes.Download), report.Size(p.Sizes.Net))
-	return err
+	fmt.Fprintf(w, "%s to download, %s more on the disk\n", report.Size(p.Sizes.Download), report.Size(p.Sizes.Net))
+	return s.printHeld(plan)
+}
+
+// printHeld tells what an upgrade leaves as it is, and why.
+func (s *session) printHeld(p *flow.ChangePlan) error {
+	for _, h := range p.Packages.Held {
+		if _, err := fmt.Fprintf(s.Stdout, "held back: %s stays at %s and does not go to %s: %s\n", h.Name, h.Version, h.New, h.Reason()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdBackFlag adds the flag that answers the question beforehand.
+func holdBackFlag(cmd *cobra.Command, hold *bool) {
+	cmd.Flags().BoolVar(hold, "hold-back", false, "leave packages as they are that cannot be upgraded with the rest")
 }

@@ -51,6 +51,9 @@ type Universe struct {
 // Options say what else is wanted.
 type Options struct {
 	Upgrade bool // bring what is installed up to date too
+	// HoldBack decides whether packages stay as they are that cannot be
+	// upgraded with the rest. nil: the upgrade is not worked out without them.
+	HoldBack func([]solve.Held) bool
 }
 
 // NoteKind classes a Note.
@@ -73,11 +76,12 @@ type Note struct {
 
 // Change is what a system lacks of a declaration.
 type Change struct {
-	// Targets, Remove, Upgrade and Answer are a request to the package engine.
-	Targets []string
-	Remove  []string
-	Upgrade bool
-	Answer  func(solve.Question) int
+	// These are a request to the package engine.
+	Targets  []string
+	Remove   []string
+	Upgrade  bool
+	HoldBack bool
+	Answer   func(solve.Question) int
 	// Gone are all installed packages that are not there afterwards: those of
 	// Remove, and those that go for another.
 	Gone []string

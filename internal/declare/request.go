@@ -30,7 +30,21 @@ func (w *worker) settle() error {
 	if remove, hints, ok := w.afresh(); ok && w.rounds(remove, hints) == nil {
 		return nil
 	}
+	if w.opt.HoldBack != nil && w.opt.Upgrade {
+		return w.holdBack(err)
+	}
 	return err
+}
+
+// holdBack tries once more, without the upgrades that do not go with the rest.
+func (w *worker) holdBack(first error) error {
+	w.change.HoldBack = true
+	err := w.rounds(nil, nil)
+	var declined *solve.HoldBackError
+	if err == nil || errors.As(err, &declined) {
+		return err
+	}
+	return first
 }
 
 // afresh asks for a system made of what is declared alone. It returns the
@@ -187,7 +201,7 @@ func (w *worker) solve(request, targets, remove []string) error {
 	sol, err := solve.Solve(solve.Universe{
 		Repos: w.repos, Installed: w.Installed, IgnorePkg: w.IgnorePkg, Arch: w.Arch,
 	}, solve.Request{
-		Targets: request, Remove: remove, SysUpgrade: w.opt.Upgrade, Needed: true, Answer: w.answer,
+		Targets: request, Remove: remove, SysUpgrade: w.opt.Upgrade, HoldBack: w.change.HoldBack, Needed: true, Answer: w.answer,
 	})
 	if err != nil {
 		return err
@@ -264,6 +278,11 @@ func (w *worker) answer(q solve.Question) int {
 		return solve.Yes
 	case solve.QuestionIgnored:
 		return solve.Yes // it was asked for by name
+	case solve.QuestionHoldBack:
+		if w.opt.HoldBack(q.Held) {
+			return solve.Yes
+		}
+		return solve.No
 	}
 	return q.Default
 }

@@ -30,6 +30,10 @@ type ApplyRequest struct {
 	Upgrade bool   // bring packages up to date, too
 	Refresh bool   // bring the repositories' databases up to date first
 	Locked  bool   // take exactly what the manifest's lock pins
+	// HoldBack leaves packages as they are that Upgrade cannot upgrade with
+	// the rest; where it is not set, Ask is asked.
+	HoldBack bool
+	Ask      Ask
 }
 
 // ReasonChange is a package that is to count as asked for, or no longer.
@@ -172,7 +176,7 @@ func (m *Machine) PlanApply(ctx context.Context, sink report.Sink, s Settings, r
 	installed := db.Packages()
 	p.State = installedState(installed)
 	if err := m.planPackages(ctx, sink, w, p, &env, installed, r); err != nil {
-		return nil, nil, adviseRefresh(err)
+		return nil, nil, advise(err)
 	}
 	return w, p, m.planSettings(w, p, installed)
 }
@@ -198,7 +202,7 @@ func (m *Machine) planPackages(ctx context.Context, sink report.Sink, w *World, 
 	if r.Locked {
 		change, err = m.planLocked(ctx, sink, w, p, env, u, decl)
 	} else {
-		change, err = declare.Work(u, decl, declare.Options{Upgrade: r.Upgrade})
+		change, err = declare.Work(u, decl, declare.Options{Upgrade: r.Upgrade, HoldBack: holdingBack(r.HoldBack, r.Ask)})
 	}
 	if err != nil {
 		return err
@@ -206,7 +210,7 @@ func (m *Machine) planPackages(ctx context.Context, sink report.Sink, w *World, 
 	p.Notes, p.reasons, p.Packages = change.Notes, change.Reasons, &trans.Plan{}
 	if change.Engine() {
 		p.Packages, err = w.engine.Prepare(ctx, *env, trans.Request{
-			Targets: change.Targets, Remove: change.Remove, SysUpgrade: change.Upgrade, Needed: true, Answer: change.Answer,
+			Targets: change.Targets, Remove: change.Remove, SysUpgrade: change.Upgrade, HoldBack: change.HoldBack, Needed: true, Answer: change.Answer,
 		})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ package flow
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/rastos/rastos/alpm/solve"
 )
@@ -33,6 +34,46 @@ func (ask Ask) answer() func(solve.Question) int {
 		}
 		return ask(c)
 	}
+}
+
+// holdingBack decides what becomes of packages that cannot be upgraded with the
+// rest: they stay, or somebody is asked, once.
+func holdingBack(always bool, ask Ask) func([]solve.Held) bool {
+	agreed := map[string]bool{}
+	return func(held []solve.Held) bool {
+		if always || ask == nil {
+			return always
+		}
+		text := holdText(held)
+		if _, known := agreed[text]; !known {
+			agreed[text] = ask(Choice{Text: text, Default: solve.No}) == solve.Yes
+		}
+		return agreed[text]
+	}
+}
+
+// orHoldBack answers that question beside the others.
+func (ask Ask) orHoldBack(always bool) func(solve.Question) int {
+	others, holds := ask.answer(), holdingBack(always, ask)
+	return func(q solve.Question) int {
+		switch {
+		case q.Kind != solve.QuestionHoldBack && others != nil:
+			return others(q)
+		case q.Kind == solve.QuestionHoldBack && holds(q.Held):
+			return solve.Yes
+		}
+		return q.Default
+	}
+}
+
+func holdText(held []solve.Held) string {
+	var b strings.Builder
+	b.WriteString("These packages cannot be upgraded with the rest:\n")
+	for _, h := range held {
+		fmt.Fprintf(&b, "  %s %s, to %s: %s\n", h.Name, h.Version, h.New, h.Reason())
+	}
+	b.WriteString("Leave them as they are and upgrade all else?")
+	return b.String()
 }
 
 func questionText(q solve.Question) string {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/manifest"
@@ -88,7 +89,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	}
 	packages, err := w.engine.Prepare(ctx, env, r.Request)
 	if err != nil {
-		return nil, adviseRefresh(err)
+		return nil, advise(err)
 	}
 	return w.Plan(r.Verb, packages), nil
 }
@@ -146,10 +147,15 @@ func (m *Machine) needRootAt(root, what string) error {
 	return m.needRoot(what)
 }
 
-// adviseRefresh names the verb where the engine can only say what is missing.
-func adviseRefresh(err error) error {
-	if errors.Is(err, trans.ErrNoDatabase) {
+// advise names the verb or the flag where the engine can only say what is
+// missing.
+func advise(err error) error {
+	var declined *solve.HoldBackError
+	switch {
+	case errors.Is(err, trans.ErrNoDatabase):
 		return report.WithHint(err, "`rastos pkg sync` fetches the databases")
+	case errors.As(err, &declined):
+		return report.WithHint(err, "%s; --hold-back does that", declined.Hint())
 	}
 	return err
 }

@@ -46,6 +46,7 @@ type UpgradeRequest struct {
 	Refresh   bool
 	Downgrade bool     // take what the repositories have, older or not
 	Ignore    []string // patterns of names to leave alone
+	HoldBack  bool     // leave as they are, unasked, those that cannot be upgraded with the rest
 	Ask       Ask
 }
 
@@ -202,7 +203,7 @@ func (w *World) present(targets []string) ([]string, error) {
 // PlanPkgUpgrade works out what is newer.
 func (m *Machine) PlanPkgUpgrade(ctx context.Context, sink report.Sink, w *World, r UpgradeRequest) (*ChangePlan, error) {
 	return m.PlanChange(ctx, sink, w, ChangeRequest{
-		Request: trans.Request{SysUpgrade: true, Downgrade: r.Downgrade, Answer: r.Ask.answer()},
+		Request: trans.Request{SysUpgrade: true, Downgrade: r.Downgrade, HoldBack: true, Answer: r.Ask.orHoldBack(r.HoldBack)},
 		Verb:    "upgrade", Refresh: r.Refresh, Ignore: r.Ignore,
 	})
 }
@@ -245,6 +246,9 @@ func (p *ChangePlan) Rows() []ChangeRow {
 			r.Why = "needed by nothing else"
 		}
 		rows = append(rows, r)
+	}
+	for _, h := range p.Packages.Held {
+		rows = append(rows, ChangeRow{Action: "hold back", Package: h.Name, Old: h.Version, New: h.New, Repository: h.Repo, Why: h.Reason()})
 	}
 	for _, name := range p.Explicit {
 		rows = append(rows, ChangeRow{Action: "keep", Package: name, Why: "counts as asked for"})

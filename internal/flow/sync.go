@@ -81,7 +81,7 @@ func (m *Machine) planSync(ctx context.Context, sink report.Sink, w *World, tree
 	r.compare(newest)
 	packages, err := r.plan(ctx, sink)
 	if err != nil {
-		return c, adviseRefresh(err)
+		return c, advise(err)
 	}
 	c = NodeChange{Node: b.Node, Plan: on.Plan("sync", packages), Conflicts: r.conflicts}
 	for i := range c.Conflicts {

@@ -5,13 +5,12 @@ package flow
 import (
 	"context"
 
-	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/report"
 )
 
 // PlanUpgrade fetches the databases of the running rastOS and works out what is
 // newer. RunChange carries it out.
-func (m *Machine) PlanUpgrade(ctx context.Context, sink report.Sink, s Settings) (*World, *ChangePlan, error) {
+func (m *Machine) PlanUpgrade(ctx context.Context, sink report.Sink, s Settings, r UpgradeRequest) (*World, *ChangePlan, error) {
 	if err := m.needRoot("upgrade"); err != nil {
 		return nil, nil, err
 	}
@@ -22,8 +21,7 @@ func (m *Machine) PlanUpgrade(ctx context.Context, sink report.Sink, s Settings)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := m.PlanChange(ctx, sink, w, ChangeRequest{
-		Request: trans.Request{SysUpgrade: true}, Verb: "upgrade", Refresh: true,
-	})
+	r.Refresh = true
+	p, err := m.PlanPkgUpgrade(ctx, sink, w, r)
 	return w, p, err
 }
