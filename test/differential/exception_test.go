@@ -39,12 +39,16 @@ func exceptions() []exception {
 			},
 		},
 		{
-			name: "search",
-			why:  "pacman takes the first package that it comes upon and gives up where that leads nowhere; ours searches on",
+			name: "search-and-skip",
+			why:  "the same, where pacman asks whether to leave out what it finds nothing for",
 			shows: func(r *reached) bool {
-				return strings.Contains(r.outcomes[0].err, "failed to prepare transaction") &&
-					!strings.Contains(r.outcomes[1].err, "failed to prepare transaction")
+				return strings.Contains(r.outcomes[0].out, unresolvable) && !r.outcomes[1].gaveUp()
 			},
+		},
+		{
+			name:  "search",
+			why:   "pacman takes the first package that it comes upon and gives up where that leads nowhere; ours searches on",
+			shows: func(r *reached) bool { return r.outcomes[0].gaveUp() && !r.outcomes[1].gaveUp() },
 		},
 		{
 			name:  "directory-for-file-told",
@@ -77,6 +81,13 @@ func exceptions() []exception {
 		},
 	}
 }
+
+// gaveUp tells whether the solver found nothing, or nothing for all targets.
+func (o outcome) gaveUp() bool {
+	return strings.Contains(o.err, "failed to prepare transaction") || strings.Contains(o.out, unresolvable)
+}
+
+const unresolvable = "due to unresolvable dependencies"
 
 // ownedKept tells whether the trees differ in nothing but files that pacman
 // has lost and installed packages own.
