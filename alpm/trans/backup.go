@@ -29,12 +29,18 @@ func (j *placing) decide(h *tar.Header) (extract.Decision, error) {
 		return extract.Decision{}, err
 	}
 	if j.noExtract.match(listed) {
-		return extract.Decision{Skip: true}, nil
+		return extract.Decision{Skip: true, Gone: j.takenOut(j.old, listed)}, nil
 	}
 	if h.Typeflag == tar.TypeDir {
 		return extract.Decision{ReplaceLink: j.linkGoes(path)}, nil
 	}
 	return j.decideFile(h, path)
+}
+
+// takenOut tells whether a file that NoExtract keeps out goes with the installed
+// version that has it.
+func (r *runner) takenOut(old *desc.Package, file string) bool {
+	return old != nil && listHas(old.Files, file) && !r.noUpgrade.match(file)
 }
 
 // listed is the path of an entry, and as the list of files has it. One that is

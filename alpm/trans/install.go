@@ -52,6 +52,7 @@ func (r *runner) place(ctx context.Context, a *archive, t *rootfs.Tree) error {
 	old := r.old[a.info.Name]
 	sums := a.mtreeMD5
 	if !r.opt.DBOnly {
+		t.Forget() // the package before made directories
 		if old != nil {
 			if err := r.clearWay(a, old, t); err != nil {
 				return err

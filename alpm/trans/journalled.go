@@ -19,6 +19,9 @@ func (r *runner) journalled(ctx context.Context) error {
 	if err == nil {
 		err = r.preHooks(ctx)
 	}
+	if err == nil {
+		err = s.allAgain(ctx)
+	}
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("interrupted before anything was changed: %w", context.Cause(ctx))
 	}

@@ -30,6 +30,7 @@ func (r *runner) script(ctx context.Context, pkg string, text []byte, fn string,
 	}
 	r.tell(Event{Kind: EventScriptlet, Name: pkg, Text: fn})
 	out := &lines{emit: func(line string) { r.tell(Event{Kind: EventOutput, Name: pkg, Text: line}) }}
+	r.ran = true
 	res, err := scriptlet.Run(ctx, r.env.Chroot, r.env.Root, text, out, fn, versions...)
 	out.flush()
 	if r.tree != nil {
@@ -139,6 +140,7 @@ func (r *runner) runHooks(ctx context.Context, hooks []*hook.Hook, when hook.Whe
 	if len(runs) == 0 {
 		return nil
 	}
+	r.ran = true
 	current := ""
 	out := &lines{emit: func(line string) { r.tell(Event{Kind: EventOutput, Name: current, Text: line}) }}
 	e := hook.Executor{

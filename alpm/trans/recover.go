@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/journal"
@@ -109,7 +110,8 @@ func (c *cut) take(r journal.Record) error {
 		if err := r.Decode(p); err != nil {
 			return err
 		}
-		c.staged = append(c.staged, p)
+		// One that was staged again takes the place of the first.
+		c.staged = append(slices.DeleteFunc(c.staged, func(q *stagedPackage) bool { return q.Step == p.Step }), p)
 	case kindCommit:
 		c.committed = true
 	case kindSwitch:
@@ -166,7 +168,7 @@ func (c *cut) resolve(ctx context.Context, env Env, log *journal.Log, tell Event
 		return r.conclude(ctx, log, nil)
 	}
 	s := newSwitcher(r, c.head, log, c.staged)
-	s.planned, s.done = c.planned, c.done
+	s.planned, s.done, s.recovering = c.planned, c.done, true
 	if err := s.adopt(); err != nil {
 		return errors.Join(&UnfinishedError{Total: r.total, Err: err}, log.Close())
 	}

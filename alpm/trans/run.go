@@ -100,6 +100,7 @@ type runner struct {
 	check    *fileCheck
 	staged   []*stagedPackage // of a journalled run, as archives
 	change   hook.Change
+	ran      bool // a hook or a scriptlet, since it began
 
 	noUpgrade, noExtract patterns
 	dirs                 *dirOwners

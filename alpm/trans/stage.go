@@ -20,6 +20,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/journal"
+	"github.com/rastos/rastos/alpm/scriptlet"
 	"github.com/rastos/rastos/alpm/trans/rootfs"
 	"golang.org/x/sync/errgroup"
 )
@@ -78,7 +79,7 @@ func (r *runner) stage(ctx context.Context) (*stager, error) {
 	if err := s.packages(ctx); err != nil {
 		return s, err
 	}
-	r.decoders = decoders{} // they keep some ten megabytes each
+	r.decoders = newDecoders() // used ones keep some ten megabytes each
 	return s, s.flush()
 }
 
@@ -210,7 +211,7 @@ func (j *staging) decide(h *tar.Header) (extract.Decision, error) {
 	}
 	name, listed, err := j.a.listed(h)
 	if err != nil || j.noExtract.match(listed) {
-		return extract.Decision{Skip: true}, err
+		return extract.Decision{Skip: true, Gone: j.takenOut(j.old[j.p.Name], listed)}, err
 	}
 	f := stagedFile{Path: name}
 	if h.Typeflag == tar.TypeDir {
@@ -243,7 +244,7 @@ func (j *staging) decide(h *tar.Header) (extract.Decision, error) {
 // installed version's, and nothing else of the transaction is about its path.
 func (j *staging) stays(name string) bool {
 	old := j.old[j.p.Name]
-	if old == nil || j.check.overlap || j.owners[name] != 1 || !listHas(old.Files, name) || j.a.backup[name] || j.noUpgrade.match(name) {
+	if old == nil || j.check.overlap || j.scriptletsRun() && scriptlet.Defines(j.a.scriptlet(), scriptlet.PreUpgrade) || j.owners[name] != 1 || !listHas(old.Files, name) || j.a.backup[name] || j.noUpgrade.match(name) {
 		return false
 	}
 	_, was := backupSum(old, name)
@@ -256,6 +257,9 @@ func (j *staging) leave(same []extract.Left) {
 	is := make(map[string]*extract.Left, len(same))
 	for i := range same {
 		is[same[i].Path] = &same[i]
+	}
+	if j.scriptletsRun() || j.hooksRun() {
+		j.p.left = same
 	}
 	kept := j.p.Files[:0]
 	for _, f := range j.p.Files {

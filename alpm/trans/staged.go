@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/journal"
 	"github.com/rastos/rastos/alpm/trans/rootfs"
@@ -83,6 +84,7 @@ type stagedPackage struct {
 
 	entry    *desc.Package // what the database will have
 	warnings []Event
+	left     []extract.Left // files that were left in their places, to be looked at if programs run
 }
 
 // stagedFile is one entry of an archive, in the archive's order.

@@ -22,16 +22,17 @@ const maxBatch = 64
 // the journal says how far the first try came.
 type switcher struct {
 	*runner
-	head    *header
-	log     *journal.Log
-	steps   []step
-	planned map[int][]operation // by step: what an earlier try wrote down
-	done    map[int]bool        // steps that an earlier try finished
-	dropped map[int]bool        // steps that no longer fit what is installed
-	work    switching
-	op      operator
-	begun   int     // the step that was told of last; -1: none
-	errs    []error // what could not be done and does not stop the rest
+	head       *header
+	log        *journal.Log
+	steps      []step
+	planned    map[int][]operation // by step: what an earlier try wrote down
+	done       map[int]bool        // steps that an earlier try finished
+	dropped    map[int]bool        // steps that no longer fit what is installed
+	work       switching
+	op         operator
+	recovering bool    // it goes on from a journal
+	begun      int     // the step that was told of last; -1: none
+	errs       []error // what could not be done and does not stop the rest
 }
 
 func newSwitcher(r *runner, h *header, log *journal.Log, staged []*stagedPackage) *switcher {
@@ -108,7 +109,7 @@ func (s *switcher) together(ctx context.Context, first, n int) error {
 		}
 		record := switchRecord{First: first}
 		for i := first; i < first+n; i++ {
-			ops, err := s.workOut(s.steps[i])
+			ops, err := s.workOut(ctx, s.steps[i])
 			if err != nil {
 				return err
 			}
@@ -143,12 +144,17 @@ func (s *switcher) adopted(i int) {
 }
 
 // workOut plans one step.
-func (s *switcher) workOut(st step) ([]operation, error) {
+func (s *switcher) workOut(ctx context.Context, st step) ([]operation, error) {
 	var err error
 	switch {
 	case s.opt.DBOnly:
 	case st.remove == nil:
-		err = s.work.put(st.put, s.oldOf(st.put))
+		if s.ran {
+			_, err = s.again(ctx, s.head, st.put)
+		}
+		if err == nil {
+			err = s.work.put(st.put, s.oldOf(st.put))
+		}
 	default:
 		if p := s.local.Package(st.remove.Name); p != nil {
 			if err = loadFileList(s.local, p); err == nil {
@@ -345,6 +351,9 @@ func (s *switcher) place() error {
 			return fmt.Errorf("set the time of /%s: %w", d.Path, err)
 		}
 	}
+	if err := s.sweep(); err != nil {
+		return err
+	}
 	if err := s.env.step("flush"); err != nil {
 		return err
 	}
@@ -354,6 +363,19 @@ func (s *switcher) place() error {
 		}
 	}
 	return errors.Join(s.log.Append(kindPlaced, struct{}{}), s.log.Sync())
+}
+
+// sweep removes what an interrupted run had staged again and not written down.
+func (s *switcher) sweep() error {
+	if s.tree == nil || !s.recovering {
+		return nil
+	}
+	for _, dir := range s.head.Dirs {
+		if err := removeTemps(s.env, s.tree, dir, s.op.temp); err != nil {
+			return fmt.Errorf("remove what was staged: %w", err)
+		}
+	}
+	return nil
 }
 
 // outcome is what is to be said when everything is done.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func archive(st statement, dir string) (*desc.Package, error) {
 		return nil, err
 	}
 	for _, words := range st.under {
-		if words[0] == "s" {
+		if words[0] == "s" || words[0] == "x" {
 			continue
 		}
 		h, text := header(words)
@@ -121,10 +122,16 @@ const witness = `seen() {
 
 func scriptlets(p *desc.Package, st statement) []byte {
 	var files, functions []string
+	removes := map[string]string{}
 	for _, words := range st.under {
 		switch words[0] {
 		case "s":
 			functions = append(functions, words[1:]...)
+		case "x":
+			removes[word(words, 1)] += "; rm -f " + word(words, 2)
+			if !slices.Contains(functions, word(words, 1)) {
+				functions = append(functions, word(words, 1))
+			}
 		case "d": // see exceptions
 		default:
 			files = append(files, word(words, 1))
@@ -135,7 +142,7 @@ func scriptlets(p *desc.Package, st statement) []byte {
 	}
 	text := fmt.Sprintf(witness, strings.Join(files, " "))
 	for _, name := range functions {
-		text += fmt.Sprintf("%s() { seen %s %s-%s \"$@\"; echo said by %[1]s; }\n", name, name, p.Name, p.Version)
+		text += fmt.Sprintf("%s() { seen %s %s-%s \"$@\"; echo said by %[1]s%[5]s; }\n", name, name, p.Name, p.Version, removes[name])
 	}
 	return []byte(text)
 }
@@ -168,7 +175,7 @@ func database(list []*desc.Package) ([]byte, error) {
 // hook is the text of a hook statement.
 func hook(st statement) string {
 	trigger, action := "[Trigger]\n", "[Action]\n"
-	needs := false
+	needs, removes := false, ""
 	for _, kv := range st.words[min(2, len(st.words)):] {
 		key, value, ok := strings.Cut(kv, "=")
 		line := key + "\n"
@@ -180,6 +187,8 @@ func hook(st statement) string {
 			for v := range strings.SplitSeq(value, ",") {
 				trigger += key + " = " + v + "\n"
 			}
+		case "Removes":
+			removes += "; rm -f " + value
 		default:
 			needs = needs || key == "NeedsTargets"
 			action += line
@@ -189,5 +198,6 @@ func hook(st statement) string {
 	if needs {
 		script += "; while read -r t; do echo target $t >>/seen; done"
 	}
+	script += removes
 	return trigger + action + "Exec = /bin/sh -c '" + script + "'\n"
 }

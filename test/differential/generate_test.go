@@ -124,6 +124,9 @@ func (g *generator) pack(name, version string) {
 			}
 		}
 		st.under = append(st.under, line)
+		if g.chance(15) {
+			st.under = append(st.under, []string{"x", g.pick(line[1:]...), strings.TrimSuffix(g.pick(g.paths...), "/")})
+		}
 	}
 	g.story = append(g.story, st)
 	g.versions[name] = append(g.versions[name], name+"-"+version)
@@ -201,6 +204,9 @@ func (g *generator) hooks() {
 		}
 		if g.chance(20) {
 			words = append(words, "Depends="+g.pick(g.names...))
+		}
+		if g.chance(8) {
+			words = append(words, "Removes="+strings.TrimSuffix(g.pick(g.paths...), "/"))
 		}
 		g.add(words...)
 	}

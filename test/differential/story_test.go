@@ -18,8 +18,10 @@
 //	 l PATH TARGET             a symbolic link
 //	 h PATH TARGET             a hard link
 //	 s FUNCTION…               scriptlets, which write down what they see
+//	 x FUNCTION PATH           a scriptlet that removes a file, too
 //	repo NAME ENTRY…           a repository holds these archives, from here on
-//	hook NAME KEY=VALUE…       a hook, which writes down its targets
+//	hook NAME KEY=VALUE…       a hook, which writes down its targets, and with
+//	                           Removes=PATH removes a file
 //	write PATH MODE TEXT       a person writes a file; mkdir PATH MODE, link
 //	                           PATH TARGET and remove PATH likewise
 //	run ARGUMENT…              pacman, both; "@app-1-1" is the path of an archive

@@ -49,6 +49,17 @@ func (t *Tree) Inode(name string) string {
 // InodeOf is the same of a file that was just written.
 func InodeOf(inode uint64, size int64) string { return fmt.Sprintf("%d.%d", inode, size) }
 
+// IsLeft tells whether a file is as it was when it was left where it is.
+func (t *Tree) IsLeft(l *extract.Left) bool {
+	info, err := t.Lstat(l.Path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && *l == extract.Left{Path: l.Path, Mode: st.Mode & 0o7777, UID: int(st.Uid), GID: int(st.Gid),
+		Time: st.Mtim.Nano(), Inode: st.Ino, Size: st.Size}
+}
+
 // Move gives what is at one path another one, over what is there.
 func (t *Tree) Move(from, to string) error {
 	fromDir, fromBase := SplitPath(from)
