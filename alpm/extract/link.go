@@ -5,6 +5,7 @@ package extract
 import (
 	"archive/tar"
 	"errors"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -69,8 +70,11 @@ func (j *job) linkTarget(h *tar.Header) (string, error) {
 	if !known {
 		return "", &HostileError{Name: h.Name, Reason: "a hard link to " + h.Linkname + ", which is not a file of the package"}
 	}
-	if at != "" {
+	switch {
+	case at != "":
 		return at, nil
+	case slices.Contains(j.gone, h.Linkname):
+		return "", j.unlinked(h)
 	}
 	// The target was passed over (kept, or not wanted): what is there has to do.
 	dirPath, base := split(h.Linkname)

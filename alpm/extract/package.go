@@ -24,6 +24,9 @@ type Source interface {
 type Decision struct {
 	// Skip passes the entry over.
 	Skip bool
+	// Gone says of a skipped entry that what the root has of it goes, too, so
+	// that no hard link can lead there.
+	Gone bool
 	// As is another path for it, for instance etc/x.pacnew.
 	As string
 	// MD5 asks for the hash of a file's content in Result.MD5.
@@ -111,6 +114,7 @@ type job struct {
 	links map[string]bool      // symbolic links that this package brought
 	files map[string]string    // name in the archive → where it is ("": skipped); made at the first hard link
 	moved map[string]string    // the same, for what is not at its own name
+	gone  []string             // skipped, and not in the root for long
 	made  map[string]time.Time // directories that this package made
 	touch map[string]bool      // Durable: directories to flush
 	buf   []byte
@@ -179,7 +183,9 @@ func (j *job) entry(h *tar.Header) error {
 		return err
 	}
 	if d.Skip {
-		j.skip(name)
+		if j.skip(name); d.Gone {
+			j.gone = append(j.gone, name)
+		}
 		return nil
 	}
 	at := name

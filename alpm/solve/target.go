@@ -113,7 +113,7 @@ func (s *state) members(repos []Repo, group string) (members []Candidate, found 
 				continue
 			}
 			if s.ignored(p) && s.ask(Question{Kind: QuestionIgnored, Package: p, Repo: r.Name, Default: Yes}) != Yes {
-				s.note(Note{Kind: NoteIgnored, Package: p.Name, Version: p.Version},
+				s.note(Note{Kind: NoteIgnoredMember, Package: p.Name, Version: p.Version, Other: group},
 					"%s is on an ignore list and was left out of group %s", p.Name, group)
 				continue
 			}

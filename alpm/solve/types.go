@@ -85,6 +85,7 @@ type NoteKind string
 // The notes.
 const (
 	NoteIgnored          NoteKind = "ignored"           // Package is on an ignore list and was passed over
+	NoteIgnoredMember    NoteKind = "ignored-member"    // the same, of the group Other that is a target
 	NoteIgnoredUpgrade   NoteKind = "ignored-upgrade"   // of Package, from Version to OtherVersion
 	NoteIgnoredDowngrade NoteKind = "ignored-downgrade" // the same the other way
 	NoteIgnoredReplace   NoteKind = "ignored-replace"   // of Package by Other
