@@ -124,7 +124,7 @@ func (g *generator) pack(name, version string) {
 			}
 		}
 		st.under = append(st.under, line)
-		if g.chance(15) {
+		if len(line) > 1 && len(g.paths) > 0 && g.chance(15) {
 			st.under = append(st.under, []string{"x", g.pick(line[1:]...), strings.TrimSuffix(g.pick(g.paths...), "/")})
 		}
 	}
@@ -205,7 +205,7 @@ func (g *generator) hooks() {
 		if g.chance(20) {
 			words = append(words, "Depends="+g.pick(g.names...))
 		}
-		if g.chance(8) {
+		if len(g.paths) > 0 && g.chance(8) {
 			words = append(words, "Removes="+strings.TrimSuffix(g.pick(g.paths...), "/"))
 		}
 		g.add(words...)
