@@ -51,7 +51,8 @@ func (r *Ring) web() map[*key]Validity {
 			found := map[*key]Validity{}
 			var rest []*key
 			for _, k := range pending {
-				if r.vouched(k, valid, now) == Full && !k.info.revoked && !over(k.info.expires, now) {
+				certified := k.load() == nil && (r.direct[k.name.fingerprint] || r.vouched(k, valid, now) == Full)
+				if certified && !k.info.revoked && !over(k.info.expires, now) {
 					found[k] = Full
 				} else {
 					rest = append(rest, k)

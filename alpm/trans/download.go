@@ -36,7 +36,11 @@ func Download(ctx context.Context, env Env, plan *Plan, events Events) error {
 	if err != nil {
 		return err
 	}
-	if wrong = append(wrong, more...); !lackKeys(wrong) {
+	wrong, err = d.learn(ctx, append(wrong, more...))
+	if err != nil {
+		return err
+	}
+	if !lackKeys(wrong) {
 		d.tell(Event{Kind: EventCheck, Name: CheckIntegrity, Total: int64(len(plan.Install))})
 		d.condemn(wrong)
 	}

@@ -100,6 +100,10 @@ type Env struct {
 	Caches   []string
 	Repos    []Repo
 	Keyring  *keyring.Ring
+	// LearnKeys lets the new version of an installed keyring package vouch, in
+	// the change that brings it, for packages that the keyring cannot judge yet.
+	// pacman wants that package upgraded in a change of its own before.
+	LearnKeys bool
 	// FileSigLevel is what archives given as files must fulfil, RemoteSigLevel
 	// those that were given as URLs.
 	FileSigLevel, RemoteSigLevel keyring.SigLevel

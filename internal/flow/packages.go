@@ -41,7 +41,7 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		Fetcher:  &fetch.Fetcher{Parallel: s.Parallel},
 		HookDirs: []string{filepath.Join(root, SystemHooks), filepath.Join(root, localHooks)},
 		Arch:     "x86_64", Clock: m.Now, Workers: s.Workers,
-		IgnorePkg: mf.Packages.Ignore,
+		IgnorePkg: mf.Packages.Ignore, LearnKeys: true,
 	}
 	var err error
 	if env.Keyring, err = repositoryKeys(mf.Repositories); err != nil {

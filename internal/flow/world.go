@@ -87,13 +87,23 @@ func (m *Machine) World(s Settings, at Place) (*World, error) {
 		if err != nil {
 			return nil, err
 		}
-		w, err := m.WorldOf(root, m.ConfEnv(c))
+		w, err := m.WorldOf(root, learning(m.ConfEnv(c)))
 		if err == nil {
 			w.logFile = c.LogFile
 		}
 		return w, err
 	}
 	return nil, unconfigured(root)
+}
+
+// learning lets new keyring packages vouch for what comes with them. Callers
+// that are to refuse what pacman refuses open a WorldOf without it.
+func learning(env EnvOf) EnvOf {
+	return func(root, syncDir string) (trans.Env, error) {
+		e, err := env(root, syncDir)
+		e.LearnKeys = true
+		return e, err
+	}
 }
 
 func (m *Machine) manifestWorld(s Settings, root, path string) (*World, error) {
