@@ -36,6 +36,8 @@ type world struct {
 	binary         string
 	dir, srv, root string
 
+	touched int // how often the database was made newer
+
 	extra string // more of [packages]
 	more  string // more of the manifest
 }
@@ -149,7 +151,8 @@ func (w *world) touch() {
 	w.t.Helper()
 	st, err := os.Stat(w.db())
 	w.must(err)
-	later := st.ModTime().Add(time.Duration(1+len(w.read(w.db()))%7) * time.Minute)
+	w.touched++
+	later := st.ModTime().Add(time.Duration(w.touched) * time.Minute)
 	w.must(os.Chtimes(w.db(), later, later))
 }
 
