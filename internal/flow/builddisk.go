@@ -121,6 +121,9 @@ func (b *build) mount(dev string) error {
 	}
 	b.scope.Defer("close "+top, func(context.Context) error { return b.closeTop() })
 	b.sys.ESP = b.esp
+	// Nobody else can work in an image that is being built, and a lock of a
+	// build that failed would keep it mounted.
+	b.sys.Nodes.Hold = nil
 	return b.sys.Nodes.Init()
 }
 
