@@ -102,7 +102,7 @@ func newLife(t *testing.T) *life {
 }
 
 // One machine: built, booted, upgraded, broken in two ways, fallen back by
-// itself each time, rolled back; then its packages, one by one.
+// itself each time, rolled back.
 func TestLifeOfAMachine(t *testing.T) {
 	l := newLife(t)
 	l.chapter("build and boot", (*life).buildAndBoot)
@@ -111,14 +111,29 @@ func TestLifeOfAMachine(t *testing.T) {
 	l.chapter("a sick one falls back by itself", (*life).sickUpgrade)
 	l.chapter("one that cannot boot falls back by itself", (*life).fatalUpgrade)
 	l.chapter("rollback", (*life).rollback)
+	l.chapter("power off", (*life).powerOff)
+}
+
+// Another machine's packages, one by one.
+func TestPackagesOfAMachine(t *testing.T) {
+	l := newLife(t)
+	l.chapter("build and boot", (*life).buildAndBoot)
 	l.chapter("everyone may look at packages", (*life).lookAtPackages)
 	l.chapter("a change that is applied at once", (*life).changeAtOnce)
 	l.chapter("another change, taken back", (*life).changeAndUndo)
 	l.chapter("a kill while a change is applied", (*life).killedAtOnce)
 	l.chapter("what cannot be applied at once waits", (*life).changeOfInit)
-	l.chapter("a tree that is shaped by hand", (*life).tree)
-	l.chapter("power off", func(l *life) { l.must(l.Machine.Shutdown(l.ctx)) })
+	l.chapter("power off", (*life).powerOff)
 }
+
+func TestTreeOfAMachine(t *testing.T) {
+	l := newLife(t)
+	l.chapter("build and boot", (*life).buildAndBoot)
+	l.chapter("a tree that is shaped by hand", (*life).tree)
+	l.chapter("power off", (*life).powerOff)
+}
+
+func (l *life) powerOff() { l.must(l.Machine.Shutdown(l.ctx)) }
 
 func (l *life) buildAndBoot() {
 	l.must(l.BuildImage(l.ctx))
