@@ -45,6 +45,7 @@ type Entry struct {
 	Command []string  `json:"command,omitempty"` // as it was typed, word by word
 	User    string    `json:"user,omitempty"`
 	Changes []Change  `json:"changes,omitempty"`
+	Keys    []Lesson  `json:"keys,omitempty"` // what its keyring packages taught the keyring
 	// Undoes is the transaction that this one takes back.
 	Undoes string `json:"undoes,omitempty"`
 
@@ -61,6 +62,22 @@ type Change struct {
 	Name string   `json:"name"`
 	Old  *Version `json:"old,omitempty"` // nil: it was not installed
 	New  *Version `json:"new,omitempty"` // nil: it was removed
+}
+
+// Lesson is what a keyring package brought to the keyring in a transaction.
+type Lesson struct {
+	Package string   `json:"package"`
+	Version string   `json:"version"`
+	Keys    []Key    `json:"keys"`
+	Vouched []string `json:"vouches_for,omitempty"` // packages of the transaction that were trusted by them alone
+}
+
+// Key is what became of one key.
+type Key struct {
+	Fingerprint string `json:"key"`
+	User        string `json:"user,omitempty"`
+	What        string `json:"what"` // "new", "trusted", "revoked", "disabled", "doubted" or "changed"
+	Trusted     bool   `json:"trusted"`
 }
 
 // Version is one package as it is or was installed. What is not known is empty.

@@ -67,6 +67,15 @@ func (k *key) fingerprint() string {
 	return strings.ToUpper(hex.EncodeToString([]byte(k.name.fingerprint)))
 }
 
+// bytes are the packets of the key as they were read.
+func (k *key) bytes() []byte {
+	var out []byte
+	for _, p := range k.packets {
+		out = append(out, p.whole...)
+	}
+	return out
+}
+
 func (k *key) decode() error {
 	primary, users, subkeys := k.parts()
 	pk, err := parseKey(primary.packet)

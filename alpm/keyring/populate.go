@@ -182,14 +182,22 @@ func (h *Home) Populate(keyrings []Keyring) (*Populated, error) {
 			}
 		}
 	}
-	if done.empty() {
+	if done.Empty() {
 		return done, nil
 	}
 	return done, h.save()
 }
 
-func (p *Populated) empty() bool {
+// Empty tells that nothing changed.
+func (p *Populated) Empty() bool {
 	return len(p.Added)+len(p.Updated)+len(p.Signed)+len(p.Disabled) == 0
+}
+
+// Keys are all that changed, each of them once.
+func (p *Populated) Keys() []string {
+	all := slices.Concat(p.Added, p.Updated, p.Signed, p.Disabled)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // trust vouches for the master keys of one keyring. Their ownertrust is set

@@ -210,7 +210,7 @@ func TestPopulateAsPacmanKey(t *testing.T) {
 		}
 	}
 	// Either program goes on with the other's home.
-	if done, err := open(t, filesIn(t, theirs)).Populate(rings); err != nil || !done.empty() {
+	if done, err := open(t, filesIn(t, theirs)).Populate(rings); err != nil || !done.Empty() {
 		t.Errorf("after pacman-key: %+v, %v", done, err)
 	}
 	out := pacmanKey(t, script, keyrings, ours, "--populate")

@@ -192,9 +192,7 @@ func (r *Ring) Home() string { return r.home }
 func (r *Ring) Export() []byte {
 	var out []byte
 	for _, k := range r.keys {
-		for _, p := range k.packets {
-			out = append(out, p.whole...)
-		}
+		out = append(out, k.bytes()...)
 	}
 	return out
 }

@@ -3,6 +3,7 @@
 package keyring
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
@@ -118,4 +119,69 @@ func (r *Ring) ownCertified(raw string) bool {
 		}
 	}
 	return false
+}
+
+// What can become of a key when a ring is taught.
+const (
+	KeyNew      = "new"      // the ring did not have it
+	KeyTrusted  = "trusted"  // it had it, and now it is believed
+	KeyRevoked  = "revoked"  // its owner took it back
+	KeyDisabled = "disabled" // a list of revoked keys has it
+	KeyDoubted  = "doubted"  // it was believed, and is not any more
+	KeyChanged  = "changed"  // any other news of it: a longer lifetime, a subkey
+)
+
+// A KeyChange is what became of one key.
+type KeyChange struct {
+	Key  string `json:"key"` // fingerprint
+	User string `json:"user,omitempty"`
+	What string `json:"what"`
+	// Trusted tells whether what it signs is believed from now on.
+	Trusted bool `json:"trusted"`
+}
+
+// Changes tells in what a ring that was taught differs from this one, by the
+// fingerprints of the keys.
+func (r *Ring) Changes(taught *Ring) []KeyChange {
+	if taught == r {
+		return nil
+	}
+	var out []KeyChange
+	for _, raw := range slices.Sorted(maps.Keys(taught.byName)) {
+		k := taught.byName[raw]
+		if k.load() != nil {
+			continue
+		}
+		if what := taught.changeFrom(r, k); what != "" {
+			out = append(out, KeyChange{Key: k.fingerprint(), User: k.userName(), What: what, Trusted: taught.believes(k)})
+		}
+	}
+	return out
+}
+
+// changeFrom is what became of a key since that state of the ring; "": nothing.
+func (r *Ring) changeFrom(before *Ring, k *key) string {
+	old := before.byName[k.name.fingerprint]
+	if old == nil || old.load() != nil {
+		return KeyNew
+	}
+	was, is := before.believes(old), r.believes(k)
+	switch {
+	case k.info.revoked && !old.info.revoked:
+		return KeyRevoked
+	case r.disabled(k) && !before.disabled(old):
+		return KeyDisabled
+	case is && !was:
+		return KeyTrusted
+	case was && !is:
+		return KeyDoubted
+	case !bytes.Equal(old.bytes(), k.bytes()):
+		return KeyChanged
+	}
+	return ""
+}
+
+// believes tells whether the ring takes what the key signs.
+func (r *Ring) believes(k *key) bool {
+	return !k.info.revoked && !r.disabled(k) && r.validity(k) >= Full
 }

@@ -3,6 +3,7 @@
 package keyring
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -97,4 +98,55 @@ func mustHome(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// TestReconsiderFindsWhatATaughtRingRevokes: a signature that was good before is
+// judged as one that is seen for the first time.
+func TestReconsiderFindsWhatATaughtRingRevokes(t *testing.T) {
+	h := newHome(t, true)
+	root, leaver, stays := h.generate("root"), h.generate("leaver"), h.generate("stays")
+	h.ownertrust(root, 6)
+	for _, key := range []string{leaver, stays} {
+		h.gpg("-u", root, "--quick-lsign-key", key)
+	}
+	before := h.load()
+	certificate, err := os.ReadFile(filepath.Join(h.dir, revocations, leaver+".rev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.feed(bytes.Replace(certificate, []byte(":-----BEGIN"), []byte("-----BEGIN"), 1), "--import")
+	taught, err := before.Taught([]Keyring{{Name: "x", Keys: h.gpg("--export")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, revoked := range map[string]bool{leaver: true, stays: false} {
+		sig := h.sign(stays, data)
+		if revoked {
+			signer, err := ReadPrivate(bytes.NewReader(h.gpg("--export-secret-keys", key)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sig = signed(t, signer, data)
+		}
+		found, err := before.Verify(bytes.NewReader(data), sig, Level{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = taught.Reconsider(sig, found, Level{})
+		switch {
+		case revoked:
+			wantReason(t, err, Revoked)
+		case err != nil:
+			t.Error(err)
+		}
+		if err := before.Reconsider(sig, found, Level{}); err != nil {
+			t.Errorf("by the ring that found it good: %v", err)
+		}
+		wantReason(t, newRing().Reconsider(sig, found, Level{}), Unknown)
+		wantReason(t, taught.Reconsider(append(sig, sig...), found, Level{}), Malformed)
+	}
+	changes := before.Changes(taught)
+	if len(changes) != 1 || changes[0].Key != leaver || changes[0].What != KeyRevoked || changes[0].Trusted {
+		t.Errorf("changes %+v", changes)
+	}
 }

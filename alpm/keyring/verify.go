@@ -149,11 +149,16 @@ func (r *Ring) judge(c *check, level Level) (*Signature, error) {
 	if k == nil {
 		return nil, &Error{Reason: Bad, Key: issuerName(c.sig), User: c.keys[0].userName()}
 	}
+	return r.assess(c.sig, k, by, level)
+}
+
+// assess decides about a signature that a part of a key really made.
+func (r *Ring) assess(sig *packet.Signature, k *key, by *signer, level Level) (*Signature, error) {
 	now := r.now()
 	fail := func(why Reason, err error) (*Signature, error) {
 		return nil, &Error{Reason: why, Key: k.fingerprint(), User: k.userName(), Err: err}
 	}
-	made := c.sig.CreationTime
+	made := sig.CreationTime
 	switch {
 	case by.revoked:
 		return fail(Revoked, nil)
@@ -161,7 +166,7 @@ func (r *Ring) judge(c *check, level Level) (*Signature, error) {
 		return fail(Disabled, nil)
 	case made.After(now):
 		return fail(Expired, fmt.Errorf("it is from %s, in the future: is the clock right?", made.UTC().Format(time.DateTime)))
-	case c.sig.SigExpired(now):
+	case sig.SigExpired(now):
 		return fail(Expired, nil)
 	case made.Before(by.key.CreationTime):
 		return fail(Bad, errors.New("it is older than its key"))
@@ -178,6 +183,48 @@ func (r *Ring) judge(c *check, level Level) (*Signature, error) {
 	}
 	return &Signature{Key: k.fingerprint(), User: k.userName(), Created: made.UTC(),
 		Validity: validity.String(), KeyExpired: over(by.expires, now)}, nil
+}
+
+// Reconsider judges by this ring what another state of it found good, without
+// the data: who signed is settled, and whether they are to be believed is asked
+// again. found is what the other one's Verify said of sig. The error is an
+// *Error, as Verify's.
+func (r *Ring) Reconsider(sig []byte, found *Verdict, level Level) error {
+	sigs, err := splitSignatures(sig)
+	if err != nil {
+		return &Error{Reason: Malformed, Err: err}
+	}
+	if len(sigs) != len(found.Signatures) {
+		return &Error{Reason: Malformed, Err: fmt.Errorf("%d signatures, of which %d were checked", len(sigs), len(found.Signatures))}
+	}
+	for i, s := range sigs {
+		k, by := r.madeBy(s, found.Signatures[i].Key)
+		if k == nil {
+			return &Error{Reason: Unknown, Key: found.Signatures[i].Key}
+		}
+		if _, err := r.assess(s, k, by, level); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// madeBy finds the key with that fingerprint, and which part of it signed.
+func (r *Ring) madeBy(s *packet.Signature, fingerprint string) (*key, *signer) {
+	raw, err := fingerprintOf(fingerprint)
+	if err != nil {
+		return nil, nil
+	}
+	k := r.byName[raw]
+	if k == nil || k.load() != nil {
+		return nil, nil
+	}
+	for i := range k.info.signers {
+		if s.CheckKeyIdOrFingerprint(k.info.signers[i].key) {
+			return k, &k.info.signers[i]
+		}
+	}
+	return nil, nil
 }
 
 // signer finds out which key really made the signature.

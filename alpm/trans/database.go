@@ -77,7 +77,7 @@ func openDatabase(env *Env, r *Repo, path string) (*syncdb.DB, error) {
 			return nil, err
 		}
 		opt.Vouch = func(data io.Reader) error {
-			if err := verifySignature(env, data, sig, level); err != nil {
+			if _, err := verifySignature(env, data, sig, level); err != nil {
 				return &VerifyError{Object: "database " + r.Name, Path: path, Err: err}
 			}
 			return nil
@@ -110,18 +110,17 @@ func readSignature(path string) ([]byte, error) {
 	return sig, nil
 }
 
-func verifySignature(env *Env, signed io.Reader, sig []byte, level keyring.Level) error {
+func verifySignature(env *Env, signed io.Reader, sig []byte, level keyring.Level) (*keyring.Verdict, error) {
 	if level.Check == keyring.Never || level.Check == keyring.Optional && len(sig) == 0 {
-		return nil
+		return &keyring.Verdict{}, nil
 	}
 	if env.Keyring == nil {
 		if len(sig) == 0 {
-			return &keyring.Error{Reason: keyring.Missing}
+			return nil, &keyring.Error{Reason: keyring.Missing}
 		}
-		return &keyring.Error{Reason: keyring.NoKeyring}
+		return nil, &keyring.Error{Reason: keyring.NoKeyring}
 	}
-	_, err := env.Keyring.Verify(signed, sig, level)
-	return err
+	return env.Keyring.Verify(signed, sig, level)
 }
 
 func flushDir(dir string) error {

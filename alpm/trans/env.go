@@ -104,6 +104,9 @@ type Env struct {
 	// the change that brings it, for packages that the keyring cannot judge yet.
 	// pacman wants that package upgraded in a change of its own before.
 	LearnKeys bool
+	// Keys is the root's own keyring, which takes in what was learned so, whether
+	// the package's scriptlet can do that or not; nil: it is left as it is.
+	Keys KeyStore
 	// FileSigLevel is what archives given as files must fulfil, RemoteSigLevel
 	// those that were given as URLs.
 	FileSigLevel, RemoteSigLevel keyring.SigLevel
@@ -170,6 +173,12 @@ func (e *Env) syncDir() string {
 		return e.SyncDir
 	}
 	return filepath.Join(e.DBPath, "sync")
+}
+
+// KeyStore is a keyring on the disk.
+type KeyStore interface {
+	// Populate is keyring.Home's; nil without an error is a root without a keyring.
+	Populate(keyrings []keyring.Keyring) (*keyring.Populated, error)
 }
 
 // Request is what is wanted.

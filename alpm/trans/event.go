@@ -2,6 +2,8 @@
 
 package trans
 
+import "github.com/rastos/rastos/alpm/keyring"
+
 // EventKind says what an Event tells.
 type EventKind string
 
@@ -11,6 +13,7 @@ const (
 	EventRetrieve  EventKind = "retrieve"  // Done files of Total bytes are to be downloaded; Finished: they are, or not
 	EventDownload  EventKind = "download"  // file Name: Done of Total bytes
 	EventVerify    EventKind = "verify"    // archive number Done of Total, Name
+	EventLearn     EventKind = "learn"     // the keyring package Name, of version Text, brings news of Keys; the packages in Args are trusted by it alone
 	EventCheck     EventKind = "check"     // Name: one of the checks, of Total packages
 	EventRecover   EventKind = "recover"   // an interrupted transaction of Total packages is found; Finished: Text says what became of it
 	EventStage     EventKind = "stage"     // package Name is beside its place, Done of Total are
@@ -23,8 +26,9 @@ const (
 	EventScriptlet EventKind = "scriptlet" // function Text of package Name starts
 	EventOutput    EventKind = "output"    // a line that the scriptlet or hook Name wrote
 	EventLdconfig  EventKind = "ldconfig"
-	EventPacnew    EventKind = "pacnew"  // Path was written beside the file of Name
-	EventPacsave   EventKind = "pacsave" // Path holds the old file of Name
+	EventPopulate  EventKind = "populate" // the root's keyring took in the keys of the package Name; Args are those that changed in it
+	EventPacnew    EventKind = "pacnew"   // Path was written beside the file of Name
+	EventPacsave   EventKind = "pacsave"  // Path holds the old file of Name
 	EventWarning   EventKind = "warning"
 )
 
@@ -49,6 +53,7 @@ const (
 	AboutHookDepends = "hook-depends" // the hook Name, which needs a package that is not installed
 	AboutDirMode     = "dir-mode"     // Path; Args: the mode that it has, the package's
 	AboutHardLink    = "hard-link"    // Path; Args: the file that was not extracted
+	AboutKeys        = "keys"         // the keys of package Name, which did not get into the root's keyring: Err says why
 	AboutDirOwner    = "dir-owner"    // Path; Args: uid and gid that it has, the package's
 )
 
@@ -64,6 +69,8 @@ type Event struct {
 	About string    `json:"about,omitempty"`
 	Args  []string  `json:"args,omitempty"`
 	Err   error     `json:"-"`
+	// Keys are of EventLearn.
+	Keys []keyring.KeyChange `json:"keys,omitempty"`
 	// Finished: nothing more comes for this Kind and Name.
 	Finished bool `json:"finished,omitempty"`
 }

@@ -64,7 +64,7 @@ func (r *runner) complete(ctx context.Context, s *switcher) error {
 // files are in their places: no failure and no interruption keeps it open.
 func (r *runner) conclude(ctx context.Context, log *journal.Log, outcome error) error {
 	errs := []error{outcome}
-	for _, stage := range []func(context.Context) error{r.ldconfig, r.finish, r.postHooks} {
+	for _, stage := range []func(context.Context) error{r.ldconfig, r.takeKeys, r.finish, r.postHooks} {
 		if err := r.env.step("after"); err != nil {
 			return errors.Join(&UnfinishedError{Done: r.total, Total: r.total, Err: err}, log.Close())
 		}

@@ -22,6 +22,7 @@ type keyLab struct {
 	*lab
 	home           string
 	old, young     *keyring.Signer // who packs for the distribution
+	leaver         *keyring.Signer // who does so no more by the newer keyring
 	stranger       *keyring.Signer
 	keys, trusted  string // the newer keyring: with the young one's key
 	keyringPackage spec
@@ -29,7 +30,7 @@ type keyLab struct {
 
 func newKeyLab(t *testing.T) *keyLab {
 	t.Helper()
-	k := &keyLab{lab: newLab(t), home: t.TempDir(), old: packager(t, "Old"), young: packager(t, "Young"), stranger: packager(t, "Stranger")}
+	k := &keyLab{lab: newLab(t), home: t.TempDir(), old: packager(t, "Old"), young: packager(t, "Young"), leaver: packager(t, "Leaver"), stranger: packager(t, "Stranger")}
 	files, err := fsroot.Open(k.home)
 	must(t, err)
 	t.Cleanup(func() { files.Close() })
@@ -38,15 +39,16 @@ func newKeyLab(t *testing.T) *keyLab {
 	must(t, err)
 	home, err := keyring.OpenHome(files, now)
 	must(t, err)
-	first, trusted := publicKey(t, k.old), k.old.Fingerprint()+":4:\n"
+	first, trusted := publicKey(t, k.old)+publicKey(t, k.leaver), k.old.Fingerprint()+":4:\n"+k.leaver.Fingerprint()+":4:\n"
 	shipped, err := keyring.DecodeKeyrings(map[string][]byte{"distro.gpg": []byte(first), "distro-trusted": []byte(trusted)})
 	must(t, err)
 	_, err = home.Populate(shipped)
 	must(t, err)
 	k.keys, k.trusted = first+publicKey(t, k.young), trusted+k.young.Fingerprint()+":4:\n"
-	k.publish(distroKeyring("1-1", first, trusted), spec{info: "a 1-1"})
-	k.run(trans.Request{Targets: []string{"distro-keyring", "a"}})
+	k.publish(distroKeyring("1-1", first, trusted), spec{info: "a 1-1"}, spec{info: "b 1-1"})
+	k.run(trans.Request{Targets: []string{"distro-keyring", "a", "b"}})
 	k.keyringPackage = distroKeyring("2-1", k.keys, k.trusted)
+	k.keyringPackage.files["usr/share/pacman/keyrings/distro-revoked"] = k.leaver.Fingerprint() + "\n"
 	k.lab.env = func(e *trans.Env) {
 		ring, err := keyring.Load(k.home)
 		must(t, err)
@@ -114,7 +116,7 @@ func TestKeyringPackageVouchesForItsChange(t *testing.T) {
 	}
 	ring, err := keyring.Load(k.home)
 	must(t, err)
-	if n := len(ring.Keys()); n != 2 { // its scriptlet is to change that, nobody else
+	if n := len(ring.Keys()); n != 3 { // its scriptlet is to change that, nobody else
 		t.Errorf("the home has %d keys now", n)
 	}
 }

@@ -19,9 +19,15 @@ type Plan struct {
 	Sizes   Sizes        `json:"sizes"`
 	Options Options      `json:"options"`
 
-	// proven remembers which archives were verified by this process.
-	proven proofs
+	// proven remembers which archives were verified by this process, lessons
+	// what the keyring packages among them taught.
+	proven  proofs
+	lessons []Lesson
 }
+
+// Learned tells which keys the keyring packages of the plan brought, once its
+// archives are verified (Download, Run).
+func (p *Plan) Learned() []Lesson { return p.lessons }
 
 // Step is one package to install, upgrade, downgrade or reinstall.
 type Step struct {

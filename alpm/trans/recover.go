@@ -191,7 +191,7 @@ func (c *cut) runner(env *Env, tell Events) (*runner, error) {
 		}
 	}
 	r := &runner{env: env, plan: &Plan{Options: c.head.Options}, opt: c.head.Options, tell: tell,
-		total: len(c.head.Remove) + c.head.Packages, change: c.head.Change, noUpgrade: compilePatterns(c.head.NoUpgrade),
+		total: len(c.head.Remove) + c.head.Packages, change: c.head.Change, teachers: c.head.Teachers, noUpgrade: compilePatterns(c.head.NoUpgrade),
 		noExtract: compilePatterns(c.head.NoExtract),
 		old:       map[string]*desc.Package{}, warned: map[string]bool{}}
 	if r.local, err = openLate(env); err != nil {

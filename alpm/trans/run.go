@@ -48,7 +48,7 @@ func Run(ctx context.Context, env Env, plan *Plan, events Events) (err error) {
 		return r.journalled(ctx)
 	}
 	for _, stage := range []func(context.Context) error{
-		r.preHooks, r.start, r.removeAll, r.installAll, r.settle, r.ldconfig, r.finish, r.postHooks,
+		r.preHooks, r.start, r.removeAll, r.installAll, r.settle, r.ldconfig, r.takeKeys, r.finish, r.postHooks,
 	} {
 		if err := stage(ctx); err != nil {
 			_ = r.settle(ctx) // the packages that are in are to be whole
@@ -100,7 +100,8 @@ type runner struct {
 	check    *fileCheck
 	staged   []*stagedPackage // of a journalled run, as archives
 	change   hook.Change
-	ran      bool // a hook or a scriptlet, since it began
+	teachers []string // keyring packages whose keys the root's keyring is to get
+	ran      bool     // a hook or a scriptlet, since it began
 
 	noUpgrade, noExtract patterns
 	dirs                 *dirOwners
@@ -150,6 +151,9 @@ func (r *runner) ready(ctx context.Context) (err error) {
 	r.dirs = newDirOwners(r.local)
 	r.pending, r.warned = map[string]bool{}, map[string]bool{}
 	r.change = r.hookChange()
+	for _, l := range r.plan.lessons {
+		r.teachers = append(r.teachers, l.Package)
+	}
 	if r.opt.DBOnly {
 		return nil
 	}

@@ -51,7 +51,7 @@ func (r *runner) stage(ctx context.Context) (*stager, error) {
 	}
 	s := &stager{runner: r, at: map[string]spot{}, head: &header{
 		Version: journalVersion, ID: hex.EncodeToString(id), Options: r.opt, NoUpgrade: r.env.NoUpgrade, NoExtract: r.env.NoExtract,
-		Packages: len(r.archives), Change: r.change,
+		Packages: len(r.archives), Change: r.change, Teachers: r.teachers,
 	}}
 	for _, rm := range r.plan.Remove {
 		s.head.Remove = append(s.head.Remove, removalStep{

@@ -51,6 +51,8 @@ type header struct {
 	Overlap bool     `json:"overlap,omitempty"`
 	// Change is what hooks are told at the end.
 	Change hook.Change `json:"change"`
+	// Teachers are the keyring packages whose keys the root's keyring is to get.
+	Teachers []string `json:"teachers,omitempty"`
 }
 
 type madeDir struct {

@@ -23,6 +23,8 @@ import (
 type proof struct {
 	info       os.FileInfo
 	validation []string // what goes into the local database
+	verdict    *keyring.Verdict
+	taught     bool // by a keyring that keyring packages of the plan taught
 }
 
 // proofs are by path.
@@ -76,7 +78,7 @@ func prove(ctx context.Context, env *Env, st *Step, summed bool) (*proof, error)
 	if want != "" && !summed {
 		in = io.TeeReader(in, sum)
 	}
-	sigErr := verifySignature(env, in, sig, level)
+	verdict, sigErr := verifySignature(env, in, sig, level)
 	if want != "" && !summed {
 		if _, err := io.Copy(io.Discard, in); err != nil {
 			return nil, fmt.Errorf("verify %s: %w", st.Package.Entry(), err)
@@ -92,7 +94,7 @@ func prove(ctx context.Context, env *Env, st *Step, summed bool) (*proof, error)
 		return fail(sigErr)
 	}
 	signed := level.Check != keyring.Never && len(sig) > 0
-	return &proof{info: info, validation: validation(kind, signed, embedded)}, nil
+	return &proof{info: info, validation: validation(kind, signed, embedded), verdict: verdict}, nil
 }
 
 // checksumOf is the strongest checksum that the database has.

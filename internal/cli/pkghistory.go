@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,6 +118,7 @@ func (s *session) printTransaction(e *flow.Transaction) error {
 	if e.Node != 0 {
 		fmt.Fprintf(out, "node %d, deployment %d\n", e.Node, e.Deployment)
 	}
+	printLessons(out, e)
 	fmt.Fprintln(out)
 	t := report.NewTable("CHANGE", "PACKAGE", "OLD", "NEW", "REASON", "FROM")
 	for i, c := range e.Changes {
@@ -159,4 +161,17 @@ that cannot be had are named, and so are later transactions that stand in the wa
 	atRoot(cmd, &at)
 	change.add(cmd)
 	return cmd
+}
+
+// printLessons lists what keyring packages taught the keyring.
+func printLessons(out io.Writer, e *flow.Transaction) {
+	for _, l := range e.Keys {
+		fmt.Fprintf(out, "%s %s brought keys:\n", l.Package, l.Version)
+		for _, k := range l.Keys {
+			fmt.Fprintf(out, "  %s %s: %s\n", k.Fingerprint, k.User, k.What)
+		}
+		if len(l.Vouched) > 0 {
+			fmt.Fprintf(out, "  by these alone it was trusted: %s\n", list(l.Vouched))
+		}
+	}
 }

@@ -34,7 +34,8 @@ func (m *Machine) RunApply(ctx context.Context, sink report.Sink, w *World, p *A
 		return Changed{}, err
 	}
 	if p.Base == nil {
-		return Changed{Reason: p.Reason()}, m.applyInPlace(ctx, sink, w, p)
+		err := m.applyInPlace(ctx, sink, w, p)
+		return Changed{Reason: p.Reason(), Keys: p.Packages.Learned()}, err
 	}
 	return m.changeOnMachine(ctx, sink, w, &p.ChangePlan, m.applyWork(w, p), p.Unchanged())
 }

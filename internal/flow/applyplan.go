@@ -121,7 +121,7 @@ func (m *Machine) systemManifestFile(root string) string {
 
 // worldFor opens the system that a manifest is about.
 func (m *Machine) worldFor(root string, d *declared, s Settings) (*World, error) {
-	w, err := m.WorldOf(root, m.manifestEnv(d.Manifest, s))
+	w, err := m.WorldOf(root, m.manifestEnv(d.Manifest, s, m.gpgDirFor(root)))
 	if err != nil {
 		return nil, err
 	}

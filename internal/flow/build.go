@@ -151,7 +151,7 @@ func (b *build) preflight(ctx context.Context) error {
 	if aur := b.mf.Packages.AUR; len(aur) > 0 {
 		return &aurError{aur}
 	}
-	if _, err := repositoryKeys(b.mf.Repositories); err != nil {
+	if _, err := repositoryKeys(b.mf.Repositories, pacmanHome); err != nil {
 		return err
 	}
 	programs := [][]string{{"mkfs.btrfs", "--version"}}

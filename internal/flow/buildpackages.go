@@ -33,7 +33,7 @@ func (b *build) packages(ctx context.Context) error {
 	if err := skeleton(b.tree); err != nil {
 		return err
 	}
-	env, err := b.packageEnv(b.mf, b.r.Settings, b.work.Root(), filepath.Join(b.r.CacheDir, "sync"))
+	env, err := b.packageEnv(b.mf, b.r.Settings, b.work.Root(), filepath.Join(b.r.CacheDir, "sync"), pacmanHome)
 	if err != nil {
 		return err
 	}

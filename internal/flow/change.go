@@ -63,6 +63,8 @@ type Changed struct {
 	// Live: it runs already. NotLive says why it does not, where that was asked for.
 	Live    bool     `json:"live,omitempty"`
 	NotLive []string `json:"not_live,omitempty"`
+	// Keys are what keyring packages of the change taught the keyring.
+	Keys []trans.Lesson `json:"keys,omitempty"`
 }
 
 // errNoHead: every deployment is bad, which only a person can mend.
@@ -89,7 +91,7 @@ func (m *Machine) PlanChange(ctx context.Context, sink report.Sink, w *World, r 
 	}
 	packages, err := w.engine.Prepare(ctx, env, r.Request)
 	if err != nil {
-		return nil, advise(err)
+		return nil, adviseKeyring(env, advise(err))
 	}
 	return w.Plan(r.Verb, packages), nil
 }
@@ -136,7 +138,13 @@ func (m *Machine) Refresh(ctx context.Context, sink report.Sink, w *World) (chan
 	if w.sys != nil {
 		env.DBPath = filepath.Dir(w.syncDir) // whose lock it is
 	}
-	return w.engine.Sync(ctx, env, packageEvents(sink))
+	changed, err = w.engine.Sync(ctx, env, packageEvents(sink))
+	if err != nil {
+		if head, headErr := w.HeadEnv(); headErr == nil {
+			err = adviseKeyring(head, err)
+		}
+	}
+	return changed, err
 }
 
 // needRootAt: this machine is root's; what another tree allows, its files say.
@@ -188,7 +196,7 @@ func (m *Machine) changeOnMachine(ctx context.Context, sink report.Sink, w *Worl
 	} else {
 		d, err = m.changeInNode(ctx, sink, w, p, work)
 	}
-	done := Changed{Reason: work.reason, Deployment: &d}
+	done := Changed{Reason: work.reason, Deployment: &d, Keys: p.Packages.Learned()}
 	if err != nil || !p.Live {
 		return done, err
 	}
@@ -212,15 +220,16 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 			return Changed{Reason: p.Reason()}, err
 		}
 	}
+	done := Changed{Reason: p.Reason(), Keys: p.Packages.Learned()}
 	if err := p.setExplicit(ctx, env); err != nil || w.mf == nil {
-		return Changed{Reason: p.Reason()}, err
+		return done, err
 	}
 	t, err := m.Tree(w.Root)
 	if err != nil {
 		return Changed{}, err
 	}
 	defer t.Close()
-	return Changed{Reason: p.Reason()}, m.pinChange(ctx, env, t, w.mf, p)
+	return done, m.pinChange(ctx, env, t, w.mf, p)
 }
 
 // changeWork is what a change of packages does to a new node beside them: it

@@ -105,7 +105,7 @@ func (b *packageBox) firstNode() node.Node {
 	b.check(skeleton(tree))
 	mf, err := b.runningManifest()
 	b.check(err)
-	env, err := b.packageEnv(mf, b.settings, w.Root(), b.syncDir)
+	env, err := b.packageEnv(mf, b.settings, w.Root(), b.syncDir, pacmanHome)
 	b.check(err)
 	_, err = trans.Sync(b.t.Context(), env, nil)
 	b.check(err)

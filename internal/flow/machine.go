@@ -62,6 +62,7 @@ type Machine struct {
 	manifestPath string // of the running machine; "": where a system has it
 	top          string // where its top level is mounted; "": where the initramfs does
 	syncDir      string // of its repositories' databases; "": pacman's
+	gpgDir       string // of the keyring that it judges by; "": pacman's
 }
 
 // Programs runs programs of the host.

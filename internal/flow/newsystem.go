@@ -110,7 +110,7 @@ func (s *system) packages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.env, err = s.packageEnv(s.d.Manifest, s.r.Settings, s.work.Root(), syncDir); err != nil {
+	if s.env, err = s.packageEnv(s.d.Manifest, s.r.Settings, s.work.Root(), syncDir, pacmanHome); err != nil {
 		return err
 	}
 	events := packageEvents(s.sink)

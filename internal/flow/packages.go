@@ -32,8 +32,8 @@ type Settings struct {
 
 // packageEnv is the package engine's view of a tree being built: the manifest's
 // repositories, their keys, the tree's own database. syncDir holds the
-// repositories' databases.
-func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir string) (trans.Env, error) {
+// repositories' databases, gpgDir the keys where the manifest names none.
+func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir, gpgDir string) (trans.Env, error) {
 	env := trans.Env{
 		Root: root, DBPath: filepath.Join(root, dbPath), SyncDir: syncDir,
 		CacheDir: filepath.Join(s.CacheDir, "pkg"),
@@ -44,7 +44,7 @@ func (m *Machine) packageEnv(mf *manifest.Manifest, s Settings, root, syncDir st
 		IgnorePkg: mf.Packages.Ignore, LearnKeys: true,
 	}
 	var err error
-	if env.Keyring, err = repositoryKeys(mf.Repositories); err != nil {
+	if env.Keyring, err = repositoryKeys(mf.Repositories, gpgDir); err != nil {
 		return env, err
 	}
 	base, err := keyring.ParseSigLevel(keyring.SigLevel{}, "Required")
@@ -119,8 +119,8 @@ func (e *keyError) Hint() string {
 func (e *keyError) ExitCode() int { return 3 }
 
 // repositoryKeys is the manifest's own keys, or, where it names none, the
-// keyring of the host's pacman.
-func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
+// pacman keyring in gpgDir.
+func repositoryKeys(repos []manifest.Repository, gpgDir string) (*keyring.Ring, error) {
 	var keys []io.Reader
 	for _, r := range repos {
 		if r.Key == "" {
@@ -138,7 +138,7 @@ func repositoryKeys(repos []manifest.Repository) (*keyring.Ring, error) {
 	if len(keys) > 0 {
 		return keyring.FromKeys(keys...)
 	}
-	return pacmanKeys(pacmanHome)
+	return pacmanKeys(gpgDir)
 }
 
 // pacmanKeys is pacman's keyring in a folder. Where there is none, every
@@ -200,6 +200,10 @@ func (p *packageSink) event(e trans.Event) {
 		p.count(stage(e.Kind), e, report.Items, e.Total > 0 && e.Done >= e.Total && e.Finished, fmt.Sprint(e.Total))
 	case trans.EventOutput:
 		p.sink.Emit(report.Event{Kind: report.Output, Task: e.Name, Message: e.Text})
+	case trans.EventLearn:
+		reportLesson(p.sink, trans.Lesson{Package: e.Name, Version: e.Text, Keys: e.Keys, Vouched: e.Args})
+	case trans.EventPopulate:
+		report.Notef(p.sink, "the keyring took in %s of %s", countKeys(len(e.Args)), e.Name)
 	case trans.EventPacnew, trans.EventPacsave:
 		report.Warnf(p.sink, "%s: wrote %s", e.Name, e.Path)
 	case trans.EventWarning:

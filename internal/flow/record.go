@@ -58,7 +58,7 @@ func (r *recorder) Begin(plan *trans.Plan) (end func(error), err error) {
 	if err := r.log.Close(versions); err != nil {
 		return nil, err
 	}
-	r.entry.Changes = changesOf(plan, r.pins())
+	r.entry.Changes, r.entry.Keys = changesOf(plan, r.pins()), lessonsOf(plan)
 	r.id, err = r.log.Begin(r.entry)
 	return r.ran, err
 }
@@ -177,6 +177,18 @@ func changesOf(plan *trans.Plan, pins *lockfile.Lock) []history.Change {
 	}
 	for _, rm := range plan.Remove {
 		out = append(out, history.Change{Name: rm.Package.Name, Old: installedVersion(rm.Package, pins)})
+	}
+	return out
+}
+
+// lessonsOf is what a plan taught the keyring, in the history's terms.
+func lessonsOf(plan *trans.Plan) (out []history.Lesson) {
+	for _, l := range plan.Learned() {
+		lesson := history.Lesson{Package: l.Package, Version: l.Version, Vouched: l.Vouched}
+		for _, k := range l.Keys {
+			lesson.Keys = append(lesson.Keys, history.Key{Fingerprint: k.Key, User: k.User, What: k.What, Trusted: k.Trusted})
+		}
+		out = append(out, lesson)
 	}
 	return out
 }

@@ -137,6 +137,7 @@ func (m *Machine) stageWith(ctx context.Context, sink report.Sink, sys *System, 
 	if err := m.seedVolumes(ctx, sys, d.Node); err != nil {
 		return d, err
 	}
+	m.fillDeployed(sink, sys, r, d)
 	if work.etc != nil {
 		if err := work.etc(d); err != nil {
 			return d, err

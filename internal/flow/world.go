@@ -60,6 +60,9 @@ func (w *World) Env() (trans.Env, error) {
 	env, err := w.env(w.Root, w.syncDir)
 	env.Durable = true
 	env.History = w.recorder(env)
+	if env.LearnKeys {
+		env.Keys = rootKeys{w.machine, w.Root}
+	}
 	return env, err
 }
 
@@ -111,7 +114,7 @@ func (m *Machine) manifestWorld(s Settings, root, path string) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := m.WorldOf(root, m.manifestEnv(mf, s))
+	w, err := m.WorldOf(root, m.manifestEnv(mf, s, m.gpgDirFor(root)))
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +134,9 @@ func rootOf(at Place) (string, error) {
 // manifestEnv makes views by what a manifest says. A package that a person
 // gives as a file may come without a signature, as with pacman; a signature
 // that is there has to be right.
-func (m *Machine) manifestEnv(mf *manifest.Manifest, s Settings) EnvOf {
+func (m *Machine) manifestEnv(mf *manifest.Manifest, s Settings, gpgDir string) EnvOf {
 	return func(root, syncDir string) (trans.Env, error) {
-		env, err := m.packageEnv(mf, s, root, syncDir)
+		env, err := m.packageEnv(mf, s, root, syncDir, gpgDir)
 		env.FileSigLevel.Package.Check = keyring.Optional
 		return env, err
 	}

@@ -6,6 +6,7 @@ package apply_test
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -38,8 +39,9 @@ type world struct {
 
 	touched int // how often the database was made newer
 
-	extra string // more of [packages]
-	more  string // more of the manifest
+	siglevel string // of the repository; "": never
+	extra    string // more of [packages]
+	more     string // more of the manifest
 }
 
 func newWorld(t *testing.T) *world {
@@ -182,8 +184,8 @@ func (w *world) file(name, want string) {
 // manifest writes machine.toml for these packages.
 func (w *world) manifest(packages string) {
 	w.t.Helper()
-	text := fmt.Sprintf("[system]\nhostname = \"atlas\"\n[packages]\nofficial = [%s]\n%s[[repository]]\nname = \"core\"\nservers = [\"file://%s\"]\nsiglevel = \"never\"\n%s",
-		packages, w.extra, w.srv, w.more)
+	text := fmt.Sprintf("[system]\nhostname = \"atlas\"\n[packages]\nofficial = [%s]\n%s[[repository]]\nname = \"core\"\nservers = [\"file://%s\"]\nsiglevel = \"%s\"\n%s",
+		packages, w.extra, w.srv, cmp.Or(w.siglevel, "never"), w.more)
 	w.must(os.WriteFile(filepath.Join(w.dir, "machine.toml"), []byte(text), 0o644))
 }
 
