@@ -216,7 +216,7 @@ func (rs *resolver) choose(n *node, d desc.Dep) (next *node, ignored bool) {
 	if c == nil {
 		return nil, ignored
 	}
-	next = &node{pkg: c.Package, repo: c.Repo, by: n.pkg.Name, reason: desc.Depend}
+	next = &node{pkg: c.Package, repo: c.Repo, by: n.pkg.Name, reason: desc.Depend, target: rs.there[c.Package.Name]}
 	if t := rs.targetSet[c.Package.Name]; t != nil { // another version of a target, which it takes the place of
 		next.target, next.reason = t.target, t.reason
 	}

@@ -226,9 +226,10 @@ type state struct {
 	assume  []*desc.Package
 	deps    map[*desc.Package][]desc.Dep // what wanted found
 	notes   []Note
-	lost    bool            // a target is none
-	skipped map[string]bool // targets left out because something is missing
-	began   bool            // there were packages to install, perhaps all left out since
+	lost    bool              // a target is none
+	there   map[string]string // targets, by name, that Needed leaves out
+	skipped map[string]bool   // targets left out because something is missing
+	began   bool              // there were packages to install, perhaps all left out since
 
 	asked    []*node                  // what the search is to find packages for
 	removed  []*Removal               // and what it must do without
@@ -248,6 +249,7 @@ func newState(u *Universe, r *Request) *state {
 		addName: map[string]*node{},
 		remName: map[string]*Removal{},
 		skipped: map[string]bool{},
+		there:   map[string]string{},
 		picked:  map[string]*desc.Package{},
 		agreed:  map[string]bool{},
 	}

@@ -150,6 +150,7 @@ func (s *state) addChosen(c Candidate, target string) error {
 		switch cmp := version.Compare(p.Version, old.Version); {
 		case cmp == 0 && s.r.Needed:
 			s.noteUpToDate(p)
+			s.there[p.Name] = target
 			return nil
 		case cmp == 0:
 			s.note(Note{Kind: NoteReinstall, Package: p.Name, Version: p.Version},

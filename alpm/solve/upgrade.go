@@ -3,6 +3,7 @@
 package solve
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rastos/rastos/alpm/desc"
@@ -62,7 +63,7 @@ func (s *state) replace(lp *desc.Package, r Repo) bool {
 		n := s.addName[p.Name]
 		switch {
 		case n == nil:
-			n = &node{pkg: p, repo: r.Name, target: p.Name, reason: lp.Reason}
+			n = &node{pkg: p, repo: r.Name, target: cmp.Or(s.there[p.Name], p.Name), reason: lp.Reason}
 			s.addNode(n)
 			replaced = true
 			n.upgrades = []*desc.Package{lp}
@@ -86,24 +87,24 @@ func (s *state) replace(lp *desc.Package, r Repo) bool {
 // upgrade adds sp when it is newer than the installed lp.
 func (s *state) upgrade(lp, sp *desc.Package, r Repo) {
 	n := Note{Package: lp.Name, Version: lp.Version, OtherVersion: sp.Version, Repo: r.Name}
-	cmp := version.Compare(sp.Version, lp.Version)
+	order := version.Compare(sp.Version, lp.Version)
 	switch {
-	case cmp == 0:
+	case order == 0:
 		return
-	case cmp < 0 && !s.r.Downgrade:
+	case order < 0 && !s.r.Downgrade:
 		n.Kind = NoteNewer
 		s.note(n, "%s: installed %s is newer than %s in %s", lp.Name, lp.Version, sp.Version, r.Name)
 		return
 	case s.ignored(sp) || s.ignored(lp):
 		n.Kind = NoteIgnoredUpgrade
-		if cmp < 0 {
+		if order < 0 {
 			n.Kind = NoteIgnoredDowngrade
 		}
 		s.note(n, "%s stays at %s instead of %s: an ignore list names it", lp.Name, lp.Version, sp.Version)
 		return
-	case cmp < 0:
+	case order < 0:
 		n.Kind = NoteSysDowngrade
 		s.note(n, "%s goes back from %s to %s", lp.Name, lp.Version, sp.Version)
 	}
-	s.addNode(&node{pkg: sp, repo: r.Name, target: sp.Name, reason: lp.Reason, upgrades: []*desc.Package{lp}})
+	s.addNode(&node{pkg: sp, repo: r.Name, target: cmp.Or(s.there[sp.Name], sp.Name), reason: lp.Reason, upgrades: []*desc.Package{lp}})
 }

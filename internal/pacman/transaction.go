@@ -237,9 +237,11 @@ func (t *transaction) commit(epitaph string) int {
 	return 1
 }
 
-// explicit tells whether a person asked for a step.
+// explicit tells whether a person asked for a step, if only by its name: what
+// takes the place of a file need not be one. An upgrade of the system is the
+// target of steps, too, but nobody named those.
 func (t *transaction) explicit(st *trans.Step) bool {
-	return st.File != "" || slices.Contains(t.opt.Targets, st.Target)
+	return st.Target != "" && (t.opt.Op == cmdline.OpUpgrade || slices.Contains(t.opt.Targets, st.Target))
 }
 
 // note words what the engine tells while it works the plan out.
