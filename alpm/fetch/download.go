@@ -181,7 +181,7 @@ func (d *download) attempt(ctx context.Context, raw string, mayLack bool) error 
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return fmt.Errorf("cannot download from %q: neither an http, an https nor a file URL", u.Redacted())
 	}
-	if d.f.hosts.banned(u.Host) {
+	if d.f.table().banned(u.Host) {
 		return errBanned
 	}
 	err = d.fromHTTP(ctx, raw)
@@ -189,9 +189,9 @@ func (d *download) attempt(ctx context.Context, raw string, mayLack bool) error 
 	case err == nil, ctx.Err() != nil, isLocal(err):
 	case mayLack && errors.Is(err, errMissing):
 	case isDNS(err):
-		d.banned = d.f.hosts.hard(u.Host)
+		d.banned = d.f.table().hard(u.Host)
 	default:
-		d.banned = d.f.hosts.soft(u.Host)
+		d.banned = d.f.table().soft(u.Host)
 	}
 	return err
 }

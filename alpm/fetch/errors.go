@@ -121,6 +121,14 @@ func (e *Error) ExitCode() int {
 	return 6
 }
 
+// A NoFileError is a file URL that leads to nothing.
+type NoFileError struct{ Path string }
+
+func (e *NoFileError) Error() string { return "there is no " + e.Path }
+
+// Is makes it one of the ways in which a server lacks a file.
+func (e *NoFileError) Is(target error) bool { return target == errMissing }
+
 // A ContentError is a file that is not the one that was asked for.
 type ContentError struct{ Want, Got string }
 

@@ -119,9 +119,35 @@ type Fetcher struct {
 	StopEarly bool          // begin no file after one has failed
 
 	eventMu    sync.Mutex
-	hosts      hostTable
+	hostsOnce  sync.Once
+	hosts      *hostTable
 	clientOnce sync.Once
 	made       http.Client
+}
+
+// Like is a Fetcher with the settings of f and other events, before which those
+// of f are called. They share what they know of failing hosts.
+func (f *Fetcher) Like(events func(Event)) *Fetcher {
+	if own := f.Events; own != nil && events != nil {
+		more := events
+		events = func(ev Event) { own(ev); more(ev) }
+	} else if own != nil {
+		events = own
+	}
+	return &Fetcher{
+		Client: f.Client, Dir: f.Dir, Parallel: f.Parallel, Stall: f.Stall, UserAgent: f.UserAgent,
+		Events: events, Program: f.Program, StopEarly: f.StopEarly, hosts: f.table(),
+	}
+}
+
+// table is made at the first use.
+func (f *Fetcher) table() *hostTable {
+	f.hostsOnce.Do(func() {
+		if f.hosts == nil {
+			f.hosts = &hostTable{}
+		}
+	})
+	return f.hosts
 }
 
 // Get has every request's file at its Dest when it returns nil. It tries all

@@ -23,7 +23,7 @@ func (d *download) fromFile(ctx context.Context, raw string, u *url.URL) error {
 	path := filepath.FromSlash(u.Path)
 	src, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: %s", errMissing, path)
+		return &NoFileError{Path: path}
 	}
 	if err != nil {
 		return err

@@ -12,20 +12,10 @@ import (
 
 // fetcher makes a Fetcher with the settings of the Env's and events of ours.
 func (e *Env) fetcher(events func(fetch.Event)) *fetch.Fetcher {
-	f := &fetch.Fetcher{Events: events}
-	if t := e.Fetcher; t != nil {
-		f.Client, f.Parallel, f.Stall, f.UserAgent, f.Program = t.Client, t.Parallel, t.Stall, t.UserAgent, t.Program
-		f.StopEarly = t.StopEarly
-		if t.Events != nil {
-			f.Events = func(ev fetch.Event) {
-				t.Events(ev)
-				if events != nil {
-					events(ev)
-				}
-			}
-		}
+	if e.Fetcher == nil {
+		return &fetch.Fetcher{Events: events}
 	}
-	return f
+	return e.Fetcher.Like(events)
 }
 
 // urls are the places of a file of a repository on its servers.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/pacman/cmdline"
 	"github.com/rastos/rastos/internal/pacman/show"
@@ -74,7 +75,8 @@ type session struct {
 	out  *bufio.Writer
 	tint show.Tint
 	// opened are the repositories whose databases were asked.
-	opened repos
+	opened  repos
+	fetcher *fetch.Fetcher
 	// mute leaves out warnings.
 	mute bool
 }

@@ -11,8 +11,13 @@ import (
 	"github.com/rastos/rastos/alpm/fetch"
 )
 
-// fetching makes a fetcher show itself as pacman does.
+// fetching makes a fetcher show itself as pacman does. All downloads of a
+// command are by one, which remembers the hosts that failed.
 func (s *session) fetching(f *fetch.Fetcher) *fetch.Fetcher {
+	if s.fetcher != nil {
+		return s.fetcher
+	}
+	s.fetcher = f
 	f.UserAgent, f.StopEarly = s.Getenv("HTTP_USER_AGENT"), true
 	if f.Program != nil {
 		f.Program.Run = s.RunProgram
