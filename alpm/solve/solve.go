@@ -86,7 +86,10 @@ type Request struct {
 	// Targets are names, "repo/name", "name=1", "name>=1", provides, groups.
 	Targets []string
 	// Packages are targets that come from files, not from a repository.
+	// One that is nil could not be read: the error in its place in Unread is the
+	// answer, when all that is wrong with targets was told.
 	Packages []*desc.Package
+	Unread   []error
 	// Remove names installed packages or groups of them.
 	Remove []string
 
@@ -118,8 +121,9 @@ type Request struct {
 	// Select chooses among the members of a group that is a target; nil takes
 	// all. An error ends the work.
 	Select func(group string, members []Candidate) ([]Candidate, error)
-	// Lost hears of a target that names nothing (*NotFoundError) or a package
-	// that is one already (*DuplicateError) when it is come upon. nil is nobody.
+	// Lost hears of a target that names nothing (*NotFoundError), a package
+	// that is one already (*DuplicateError) or could not be read when it is come
+	// upon. nil is nobody.
 	Lost func(error)
 	// Tell hears each note when it arises, and of each stage when it begins
 	// (NoteStage), in their order with the questions; nil is nobody.

@@ -37,10 +37,7 @@ func (s *state) each(targets []string, do func(string) error) error {
 			}
 			continue
 		}
-		s.lost = true
-		if s.r.Lost != nil {
-			s.r.Lost(err)
-		}
+		s.tellLost(err)
 	}
 	switch {
 	case len(lost) > 1:
@@ -49,6 +46,13 @@ func (s *state) each(targets []string, do func(string) error) error {
 		return lost[0]
 	}
 	return twice
+}
+
+func (s *state) tellLost(err error) {
+	s.lost = true
+	if s.r.Lost != nil {
+		s.r.Lost(err)
+	}
 }
 
 func (s *state) addTarget(target string) error {
@@ -68,6 +72,9 @@ func (s *state) addTarget(target string) error {
 	case ignored:
 		s.note(Note{Kind: NoteSkipped, Package: name}, "%s is on an ignore list and was left out", target)
 		return nil
+	}
+	if name == target { // Usage says nothing of groups
+		repos = s.u.Repos
 	}
 	return s.addGroup(repos, name, target)
 }
@@ -127,14 +134,23 @@ func (s *state) noteUpToDate(p *desc.Package) {
 	s.note(Note{Kind: NoteUpToDate, Package: p.Name, Version: p.Version}, "%s-%s is up to date", p.Name, p.Version)
 }
 
-// addPackages adds the targets that come from files.
+// addPackages adds the targets that come from files. It goes through all of
+// them even if some cannot be targets.
 func (s *state) addPackages() error {
-	for _, p := range s.r.Packages {
-		if err := s.addChosen(Candidate{Package: p}, p.Name); err != nil {
-			return err
+	var first error
+	for i, p := range s.r.Packages {
+		var err error
+		if p != nil {
+			err = s.addChosen(Candidate{Package: p}, p.Name)
+		} else {
+			err = s.r.Unread[i]
+		}
+		if err != nil {
+			first = cmp.Or(first, err)
+			s.tellLost(err)
 		}
 	}
-	return nil
+	return first
 }
 
 // addChosen makes a package a target of the transaction.

@@ -107,9 +107,13 @@ func (d *downloader) look(ctx context.Context) (lacks []*lack, wrong []error, er
 		if e == nil {
 			continue
 		}
-		if l := d.wanted(todo[i], e); l != nil {
+		l := d.wanted(todo[i], e)
+		switch {
+		case l != nil:
 			lacks = append(lacks, l)
-		} else {
+		case todo[i].File == "" && errors.Is(e, fs.ErrNotExist): // see wanted
+			return nil, nil, &RepoError{Repo: todo[i].Repo, Err: ErrNoServer}
+		default:
 			wrong = append(wrong, e)
 		}
 	}

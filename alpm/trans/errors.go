@@ -22,11 +22,17 @@ const (
 // ErrChecksum is an archive whose content is not what the database says.
 var ErrChecksum = errors.New("the checksum is wrong")
 
+// ErrNotFile is a path of an archive at which there is something else.
+var ErrNotFile = errors.New("not a regular file")
+
 // ErrMismatch is an archive that holds another package than the plan says.
 var ErrMismatch = errors.New("the archive is not the package that the database describes")
 
 // ErrNoDatabase is a repository whose database was never downloaded.
 var ErrNoDatabase = errors.New("its database is not there")
+
+// ErrNoServer is a repository that nothing can be downloaded from.
+var ErrNoServer = errors.New("no server is configured for it")
 
 // LockError is a database that another program works on.
 type LockError struct {

@@ -3,6 +3,7 @@
 package trans
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +22,13 @@ import (
 
 // files are the packages that a request gives as archives.
 type files struct {
-	infos  []*desc.Package
+	infos  []*desc.Package // nil: it cannot be used
 	path   map[*desc.Package]string
 	given  map[*desc.Package]string // the path as it was given
 	remote map[*desc.Package]bool
 	proven proofs
+	wrong  []error // by place, a *FileError each
+	told   []error // what is wrong with them, and what became of them
 }
 
 // FileError is an archive, given as a file, that cannot be used.
@@ -37,71 +40,72 @@ type FileError struct {
 func (e *FileError) Error() string { return fmt.Sprintf("%s: %v", e.File, e.Err) }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// loadFiles reads and verifies the packages given as archives. The error joins
-// a *FileError for each that cannot be used.
+// loadFiles reads and verifies the packages given as archives. The error is
+// that of ctx: what is wrong with an archive is kept with it.
 func loadFiles(ctx context.Context, env *Env, req Request) (*files, error) {
 	f := &files{path: map[*desc.Package]string{}, given: map[*desc.Package]string{}, remote: map[*desc.Package]bool{}, proven: proofs{}}
-	var errs []error
 	for i, file := range append(append([]string(nil), req.Files...), req.Remote...) {
-		if err := f.load(ctx, env, file, i >= len(req.Files)); err != nil {
+		info, err := f.load(ctx, env, file, i >= len(req.Files))
+		if err != nil {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			errs = append(errs, &FileError{File: file, Err: err})
+			err = &FileError{File: file, Err: err}
 		}
+		f.infos, f.wrong = append(f.infos, info), append(f.wrong, err)
 	}
-	return f, errors.Join(errs...)
+	return f, nil
 }
 
-func (f *files) load(ctx context.Context, env *Env, file string, remote bool) error {
+func (f *files) load(ctx context.Context, env *Env, file string, remote bool) (*desc.Package, error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	st := Step{File: abs, Remote: remote, Package: &desc.Package{}}
 	p, err := prove(ctx, env, &st, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	info, err := pkgfile.LoadInfo(abs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	info.Files = nil // Run reads them again; a plan is to stay small
-	f.infos = append(f.infos, info)
 	f.path[info], f.given[info], f.remote[info], f.proven[abs] = abs, file, remote, *p
-	return nil
+	return info, nil
 }
 
-// blame names the file of an error about a package that is given as one.
-func (f *files) blame(err error) error {
-	var dup *solve.DuplicateError
-	if errors.As(err, &dup) && f.given[dup.Again] != "" {
-		return &FileError{File: f.given[dup.Again], Err: err}
+// lost is solve.Request.Lost: it names the file of an error about a package
+// that is given as one.
+func (f *files) lost(tell func(error)) func(error) {
+	return func(err error) {
+		var dup *solve.DuplicateError
+		if errors.As(err, &dup) && f.given[dup.Again] != "" {
+			err = &FileError{File: f.given[dup.Again], Err: err}
+		}
+		var file *FileError
+		if errors.As(err, &file) {
+			f.told = append(f.told, err)
+		}
+		if tell != nil {
+			tell(err)
+		}
 	}
-	return err
 }
+
+// blame is what was wrong with files, if anything was, instead of err. It joins
+// a *FileError for each.
+func (f *files) blame(err error) error { return cmp.Or(errors.Join(f.told...), err) }
 
 // FetchURLs has packages that are given as URLs in the cache, each with its
 // signature as RemoteSigLevel asks, and returns where: for Request.Remote. One
-// that is in a cache under the last name of its URL is not downloaded.
+// that is in a cache under the last name of its URL is not downloaded, and
+// comes before the others; what two URLs end in is downloaded once.
 func FetchURLs(ctx context.Context, env Env, urls []string, events Events) ([]string, error) {
-	paths := make([]string, len(urls))
-	var reqs []fetch.Request
-	var of []int
-	for i, raw := range urls {
-		name, err := urlName(raw)
-		if err != nil {
-			return nil, &FileError{File: raw, Err: err}
-		}
-		if paths[i] = env.cached(name); isRegular(paths[i]) {
-			continue
-		}
-		reqs = append(reqs, fetch.Request{URLs: []string{raw}, Dest: filepath.Join(env.CacheDir, name), TakeName: true})
-		of = append(of, i)
-	}
-	if len(reqs) == 0 {
-		return paths, nil
+	paths, reqs, of, err := lookForURLs(&env, urls)
+	if err != nil || len(reqs) == 0 {
+		return paths, err
 	}
 	if err := os.MkdirAll(env.CacheDir, 0o755); err != nil {
 		return nil, fmt.Errorf("download: %w", err)
@@ -110,12 +114,17 @@ func FetchURLs(ctx context.Context, env Env, urls []string, events Events) ([]st
 	d.tell(Event{Kind: EventRetrieve, Done: int64(len(reqs))})
 	defer d.tell(Event{Kind: EventRetrieve, Done: int64(len(reqs)), Finished: true})
 	results, err := env.fetcher(d.progress).Fetch(ctx, reqs)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case results == nil:
+		return nil, err
+	}
+	for _, at := range of {
+		paths = append(paths, results[at].Path)
 	}
 	var sigs []fetch.Request
-	for j, res := range results {
-		paths[of[j]] = res.Path
+	for _, res := range results {
 		if res.URL != "" && env.RemoteSigLevel.Package.Check != keyring.Never {
 			sigs = append(sigs, fetch.Request{URLs: []string{sigURL(res)}, Dest: res.Path + ".sig", Size: fetch.MaxSignature, Optional: true})
 		}
@@ -124,6 +133,30 @@ func FetchURLs(ctx context.Context, env Env, urls []string, events Events) ([]st
 		return nil, err
 	}
 	return paths, nil
+}
+
+// lookForURLs returns what is in the caches, what is to be downloaded, and
+// which of that each of the other URLs is.
+func lookForURLs(env *Env, urls []string) (cached []string, reqs []fetch.Request, of []int, err error) {
+	asked := map[string]int{}
+	for _, raw := range urls {
+		name, err := urlName(raw)
+		if err != nil {
+			return nil, nil, nil, &FileError{File: raw, Err: err}
+		}
+		if path := env.cached(name); isRegular(path) {
+			cached = append(cached, path)
+			continue
+		}
+		at, twice := asked[name]
+		if !twice {
+			at = len(reqs)
+			asked[name] = at
+			reqs = append(reqs, fetch.Request{URLs: []string{raw}, Dest: filepath.Join(env.CacheDir, name), TakeName: true})
+		}
+		of = append(of, at)
+	}
+	return cached, reqs, of, nil
 }
 
 // urlName is the file name that a URL ends in.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/solve"
 )
@@ -37,7 +36,7 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	sol, err := solve.Solve(u, solveRequest(req, files.infos))
+	sol, err := solve.Solve(u, solveRequest(req, files))
 	if broken := unread(u.Repos); broken != nil {
 		return nil, broken
 	}
@@ -47,14 +46,14 @@ func Prepare(ctx context.Context, env Env, req Request) (*Plan, error) {
 	return newPlan(&env, req.Options, sol, files), nil
 }
 
-func solveRequest(req Request, infos []*desc.Package) solve.Request {
+func solveRequest(req Request, files *files) solve.Request {
 	return solve.Request{
-		Targets: req.Targets, Packages: infos, Remove: req.Remove,
+		Targets: req.Targets, Packages: files.infos, Unread: files.wrong, Remove: req.Remove,
 		SysUpgrade: req.SysUpgrade, Downgrade: req.Downgrade, HoldBack: req.HoldBack, Needed: req.Needed,
 		AsDeps: req.AsDeps, AsExplicit: req.AsExplicit,
 		Recursive: req.Recursive, RecursiveAll: req.RecursiveAll, Cascade: req.Cascade, Unneeded: req.Unneeded,
 		NoVersions: req.NoVersions, NoDeps: req.NoDeps, NoConflicts: req.NoConflicts,
-		Answer: req.Answer, Select: req.Select, Tell: req.Tell, Lost: req.Lost,
+		Answer: req.Answer, Select: req.Select, Tell: req.Tell, Lost: files.lost(req.Lost),
 	}
 }
 

@@ -63,7 +63,7 @@ func prove(ctx context.Context, env *Env, st *Step, summed bool) (*proof, error)
 		return nil, &VerifyError{Object: filepath.Base(path), Package: st.Package.Name, Path: path, Err: err}
 	}
 	if !info.Mode().IsRegular() {
-		return fail(fmt.Errorf("not a regular file"))
+		return fail(ErrNotFile)
 	}
 	if want := st.Package.CompressedSize; st.File == "" && want > 0 && info.Size() != want {
 		return fail(fmt.Errorf("%w: %d bytes instead of %d", ErrChecksum, info.Size(), want))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/localdb"
 	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/pacman/cmdline"
@@ -158,24 +159,27 @@ func (s *session) registerRepos() {
 		if why != "" {
 			s.errorf("could not register '%s' database (%s)", r.Name, why)
 		} else {
-			s.warnMissing(r.Name)
+			s.warnMissing(&r)
 		}
 		return why != ""
 	})
 }
 
 // warnMissing tells of a database that was never downloaded, unless that is
-// about to happen.
-func (s *session) warnMissing(name string) {
+// about to happen, and of one whose signature was not.
+func (s *session) warnMissing(r *conf.Repo) {
 	ext, refresh := packageDB, "-Sy"
 	if s.opt.Op == cmdline.OpFiles {
 		ext, refresh = filesDB, "-Fy"
 	}
-	if s.opt.Print || s.opt.Refresh > 0 {
-		return
-	}
-	if _, err := os.Stat(s.conf.DBPath + "sync/" + name + ext); errors.Is(err, fs.ErrNotExist) {
-		s.warnf("database file for '%s' does not exist (use '%s' to download)", name, refresh)
+	path := s.conf.DBPath + "sync/" + r.Name + ext
+	_, missing := os.Stat(path)
+	_, unsigned := os.Stat(path + ".sig")
+	switch {
+	case missing == nil && r.SigLevel.Database.Check == keyring.Required && errors.Is(unsigned, fs.ErrNotExist):
+		s.errorf(noSignature, r.Name)
+	case errors.Is(missing, fs.ErrNotExist) && !s.opt.Print && s.opt.Refresh == 0:
+		s.warnf("database file for '%s' does not exist (use '%s' to download)", r.Name, refresh)
 	}
 }
 

@@ -59,7 +59,9 @@ func (d *downloads) event(e trans.Event) {
 	case e.Kind == trans.EventRetrieve && e.Finished:
 		d.finish()
 	case e.Kind == trans.EventRetrieve:
-		d.s.colon("Retrieving packages...\n")
+		if !d.s.opt.Print {
+			d.s.colon("Retrieving packages...\n")
+		}
 		if d.bars() && !other && e.Total > 0 && e.Done > 1 {
 			d.total = &transfer{name: "Total", size: e.Total, of: int(e.Done), begun: d.s.Now()}
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/rastos/rastos/alpm/fetch"
 	"github.com/rastos/rastos/alpm/hook"
 	"github.com/rastos/rastos/alpm/keyring"
-	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 )
@@ -31,13 +29,14 @@ const (
 	whyMissing   = "package missing required signature"
 	whyInvalid   = "invalid or corrupted package"
 	whyRetrieve  = "failed to retrieve some files"
+	whyServer    = "no servers configured for repository"
 	whySpace     = "not enough free disk space"
 	whyNotFound  = "could not find or read package"
 )
 
 // prepareFailed says why there is no plan.
 func (t *transaction) prepareFailed(err error) {
-	if t.targetsFailed(err) || errors.Is(err, errNoAnswer) {
+	if toldByLost(err) || errors.Is(err, errNoAnswer) {
 		return
 	}
 	var (
@@ -70,95 +69,26 @@ func (t *transaction) prepareFailed(err error) {
 	}
 }
 
-// targetsFailed says which targets mean nothing, if that is what is wrong.
-func (t *transaction) targetsFailed(err error) bool {
-	var (
-		list *solve.NotFoundListError
-		one  *solve.NotFoundError
-		dup  *solve.DuplicateError
-		file *trans.FileError
-	)
-	switch {
-	case errors.As(err, &list), errors.As(err, &one): // told by lost
-	case errors.As(err, &file) && errors.As(err, &dup):
-		t.errorf(duplicate, file.File)
-	case errors.As(err, &dup): // told by lost
-	case errors.As(err, &file):
-		t.filesFailed(err)
-	default:
-		return false
-	}
-	return true
-}
-
-const duplicate = "'%s': duplicate target"
-
-// lost says of a target that it is none, when it is come upon.
-func (t *transaction) lost(err error) {
-	var none *solve.NotFoundError
-	var dup *solve.DuplicateError
-	switch {
-	case errors.As(err, &none):
-		t.notFound(none)
-	case errors.As(err, &dup):
-		t.errorf(duplicate, dup.Name)
-	}
-}
-
-func (t *transaction) notFound(e *solve.NotFoundError) {
-	switch {
-	case e.Repository != "":
-		t.errorf("database not found: %s", e.Repository)
-	case e.Installed:
-		t.errorf("target not found: %s", strings.TrimPrefix(e.Target, "local/"))
-	default:
-		name := e.Target
-		if repo, rest, ok := strings.Cut(name, "/"); ok && repo != "" {
-			name = rest
-		}
-		t.errorf("target not found: %s", name)
-	}
-	if f, err := os.Open(e.Target); err == nil && !e.Installed {
-		f.Close()
-		t.warnf("'%s' is a file, did you mean %s instead of %s?", e.Target, "-U/--upgrade", "-S/--sync")
-	}
-}
-
-// filesFailed says what is wrong with each file of -U.
-func (t *transaction) filesFailed(err error) {
-	list := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	}
-	for _, e := range list {
-		var file *trans.FileError
-		if !errors.As(e, &file) {
-			continue
-		}
-		name := file.File
-		why := t.archiveFailed(name, file.Err)
-		switch {
-		case errors.Is(file.Err, pkgfile.ErrNoInfo):
-			t.errorf("missing package metadata in %s", name)
-		case errors.Is(file.Err, pkgfile.ErrFormat):
-			t.errorf("could not open file %s: Unrecognized archive format", name)
-			why = "cannot open package file"
-		}
-		t.errorf("'%s': %s", name, why)
-	}
-}
-
-// archiveFailed is the library's word for what is wrong with an archive; of a
-// signature it says more.
+// archiveFailed says what is wrong with a signature, and returns the library's
+// word for what is wrong with an archive.
 func (t *transaction) archiveFailed(name string, err error) string {
 	var sig *keyring.Error
 	switch {
-	case errors.As(err, &sig):
-		if sig.Reason == keyring.Missing {
-			t.errorf("%s: missing required signature", name)
-			return whyMissing
-		}
+	case !errors.As(err, &sig):
+	case sig.Reason == keyring.Missing:
+		t.errorf(noSignature, name)
+	default:
 		t.signatureFailed(name, sig)
+	}
+	return archiveFault(err)
+}
+
+func archiveFault(err error) string {
+	var sig *keyring.Error
+	switch {
+	case errors.As(err, &sig) && sig.Reason == keyring.Missing:
+		return whyMissing
+	case errors.As(err, &sig):
 		return whySignature
 	case errors.Is(err, trans.ErrChecksum):
 		return whyChecksum
@@ -169,12 +99,12 @@ func (t *transaction) archiveFailed(name string, err error) string {
 }
 
 // signatureFailed says what is wrong with a signature.
-func (t *transaction) signatureFailed(name string, e *keyring.Error) {
+func (s *session) signatureFailed(name string, e *keyring.Error) {
 	if e.Reason == keyring.NoKeyring {
-		t.warnf("Public keyring not found; have you run '%s'?", "pacman-key --init")
+		s.warnf("Public keyring not found; have you run '%s'?", "pacman-key --init")
 		return
 	}
-	t.errorf("%s: %s", name, signatureFault(e))
+	s.errorf("%s: %s", name, signatureFault(e))
 }
 
 func signatureFault(e *keyring.Error) string {
@@ -211,6 +141,7 @@ func (t *transaction) brokenDep(m solve.Missing) {
 // commitFailed says why the transaction was not carried out, or not wholly.
 func (t *transaction) commitFailed(err error) {
 	var (
+		repo  *trans.RepoError
 		files *trans.FileConflictError
 		space *trans.SpaceError
 		full  *fetch.SpaceError
@@ -226,6 +157,9 @@ func (t *transaction) commitFailed(err error) {
 	case errors.As(err, &hook):
 		t.hookFailed(hook)
 		failed("failed to run transaction hooks")
+	case errors.Is(err, trans.ErrNoServer) && errors.As(err, &repo):
+		t.errorf("%s: %s", whyServer, repo.Repo)
+		failed(whyServer)
 	case errors.As(err, &files):
 		failed(whyFiles)
 		t.fileConflicts(files.Conflicts)
@@ -291,7 +225,7 @@ func (t *transaction) fileConflicts(list []trans.FileConflict) {
 // downloadFault is the library's word for a download that failed.
 func downloadFault(e *fetch.Error) string {
 	if len(e.Attempts) == 0 {
-		return "no servers configured for repository"
+		return whyServer
 	}
 	last := e.Cause()
 	var (
@@ -392,8 +326,11 @@ func (p *progress) mirror(e trans.Event) string {
 	var (
 		status *fetch.StatusError
 		dns    *net.DNSError
+		none   *fetch.NoFileError
 	)
 	switch {
+	case errors.As(e.Err, &none):
+		why = "Couldn't open file " + none.Path
 	case errors.As(e.Err, &status):
 		why = "The requested URL returned error: " + strconv.Itoa(status.Code)
 	case errors.As(e.Err, &dns):

@@ -29,7 +29,7 @@ func (s *session) refresh(ctx context.Context, files bool) int {
 	}
 	for _, r := range env.Repos {
 		if len(r.Servers) == 0 && r.Usage.Allows(solve.UseSync) {
-			return failed("no servers configured for repository")
+			return failed(whyServer)
 		}
 	}
 	t := &transaction{session: s, ctx: ctx, ask: s.asker(ctx), env: env}
@@ -62,7 +62,7 @@ func (t *transaction) refreshFault(err error) string {
 	case errors.As(err, &wrong) && errors.As(err, &sig):
 		name := strings.TrimPrefix(wrong.Object, "database ")
 		if sig.Reason == keyring.Missing {
-			t.errorf("%s: missing required signature", name)
+			t.errorf(noSignature, name)
 		} else {
 			t.signatureFailed(name, sig)
 		}

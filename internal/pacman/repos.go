@@ -104,9 +104,16 @@ func (s *session) usableRepos(ext string) (list repos, ok bool) {
 	return list, s.validRepos(list)
 }
 
-// validRepos says which databases cannot be used.
+// validRepos says which databases cannot be used, and first what is wrong with
+// their signatures. Where there is none, registering said so.
 func (s *session) validRepos(list repos) bool {
 	ok := true
+	for _, r := range list {
+		var bad *keyring.Error
+		if errors.As(r.err, &bad) && bad.Reason != keyring.Missing {
+			s.signatureFailed(r.Name, bad)
+		}
+	}
 	for _, r := range list {
 		if r.err != nil {
 			s.errorf("database '%s' is not valid (%s)", r.Name, databaseError(r.err))

@@ -7,15 +7,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
 
-// syncSearch is -Ss.
+// syncSearch is -Ss. As with pacman, Usage says where something is looked for;
+// all packages are listed, whatever it says.
 func (s *session) syncSearch(list repos) int {
 	any := false
 	for _, r := range list {
+		if len(s.opt.Targets) > 0 && r.Usage&conf.UseSearch == 0 {
+			continue
+		}
 		found, ok := s.search(r.Name, r.DB.Containing, true)
 		if !ok {
 			return 1

@@ -34,10 +34,11 @@ type transaction struct {
 	told map[*trans.VerifyError]string
 	// given is what each file was called by the person.
 	given map[string]string
-	// absent: the database of a repository was never downloaded.
-	absent bool
-	doomed bool // by that, so that there is nothing to say or to ask any more
-	show   *progress
+	// unusable says what is wrong with the databases of repositories, if
+	// something is.
+	unusable string
+	doomed   bool // by that, so that there is nothing to say or to ask any more
+	show     *progress
 }
 
 // errNoAnswer is a question whose answer did not come.
@@ -64,8 +65,8 @@ func (s *session) begin(ctx context.Context, list repos) (*transaction, bool) {
 				t.env.Repos[j].DB = list[i].DB
 			}
 		}
-		if _, err := os.Stat(filepath.Join(s.conf.DBPath, "sync", list[i].Name+packageDB)); err != nil {
-			t.absent = true
+		if _, err := os.Stat(filepath.Join(s.conf.DBPath, "sync", list[i].Name+packageDB)); err != nil && s.opt.Op == cmdline.OpSync {
+			t.unusable = "could not find database"
 		}
 	}
 	t.env.Corrupt = t.corrupt
@@ -147,7 +148,7 @@ func (t *transaction) prepare(req trans.Request) (code int, ok bool) {
 	case t.ctx.Err() != nil:
 		return t.interrupted(), false
 	case t.doomed:
-		t.errorf("failed to prepare transaction (could not find database)")
+		t.errorf("failed to prepare transaction (%s)", t.unusable)
 		return 1, false
 	case err != nil:
 		t.prepareFailed(err)
@@ -177,8 +178,8 @@ func (t *transaction) install() int {
 		}
 		return 0
 	}
-	if t.absent && slices.ContainsFunc(t.plan.Install, func(st trans.Step) bool { return st.File == "" }) {
-		t.errorf("failed to prepare transaction (could not find database)")
+	if t.unusable != "" { // of which no stage told, since nothing was to be resolved
+		t.errorf("failed to prepare transaction (%s)", t.unusable)
 		return 1
 	}
 	if t.opt.Print {
@@ -308,7 +309,7 @@ func (t *transaction) noteRelation(n solve.Note) {
 }
 
 func (t *transaction) stage(name string) {
-	t.doomed = t.doomed || t.absent && t.opt.Op == cmdline.OpSync && name != solve.StageUpgrade
+	t.doomed = t.doomed || t.unusable != "" && name != solve.StageUpgrade
 	if t.doomed {
 		return
 	}

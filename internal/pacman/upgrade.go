@@ -43,9 +43,8 @@ func (s *session) upgrade(ctx context.Context) int {
 	defer t.release()
 	s.print("loading packages...\n")
 	_ = s.out.Flush()
-	if !usable {
-		s.errorf("failed to prepare transaction (invalid or corrupted database)")
-		return 1
+	if !usable { // what is wrong with the targets is told before that ends it
+		t.unusable, t.env.Repos = "invalid or corrupted database", nil
 	}
 	req := t.request()
 	req.Files, req.Remote = files, fetched
