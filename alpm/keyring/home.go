@@ -169,18 +169,7 @@ type InitOptions struct {
 // the files, gpg's settings, and a private key that is trusted of itself. What
 // is there is kept. It returns the master key's fingerprint, and whether it is new.
 func Init(files Files, o InitOptions) (fingerprint string, made bool, err error) {
-	for _, dir := range []struct {
-		name string
-		perm fs.FileMode
-	}{{".", 0o755}, {privateDir, 0o700}, {revocations, 0o700}} {
-		if err := files.MkdirAll(dir.name, dir.perm); err != nil {
-			return "", false, fmt.Errorf("make a keyring: %w", err)
-		}
-	}
-	if err := initFiles(files); err != nil {
-		return "", false, fmt.Errorf("make a keyring: %w", err)
-	}
-	h, err := OpenHome(files, o.Now)
+	h, err := makeHome(files, o)
 	if err != nil {
 		return "", false, err
 	}
@@ -197,6 +186,22 @@ func Init(files Files, o InitOptions) (fingerprint string, made bool, err error)
 		}
 	}
 	return fingerprint, made, nil
+}
+
+// makeHome makes what is missing of a home, but for its keys.
+func makeHome(files Files, o InitOptions) (*Home, error) {
+	for _, dir := range []struct {
+		name string
+		perm fs.FileMode
+	}{{".", 0o755}, {privateDir, 0o700}, {revocations, 0o700}} {
+		if err := files.MkdirAll(dir.name, dir.perm); err != nil {
+			return nil, fmt.Errorf("make a keyring: %w", err)
+		}
+	}
+	if err := initFiles(files); err != nil {
+		return nil, fmt.Errorf("make a keyring: %w", err)
+	}
+	return OpenHome(files, o.Now)
 }
 
 // initFiles makes those that are missing and sets the modes right.
@@ -254,6 +259,25 @@ func withOptions(have []byte, lines []string) []byte {
 // makeMaster makes the key that the keyring trusts of itself: RSA, as pacman-key's.
 // The secret half is written first: without it the public one would be of no use.
 func (h *Home) makeMaster(o InitOptions) (string, error) {
+	m, err := h.generateMaster(o)
+	if err != nil {
+		return "", err
+	}
+	private := m.private.(*rsa.PrivateKey)
+	secret, err := agentkey.EncodeRSA(private)
+	if err != nil {
+		return "", err
+	}
+	name := path.Join(privateDir, agentkey.KeygripRSA(&private.PublicKey)+".key")
+	if err := h.files.WriteFile(name, secret, 0o600); err != nil {
+		return "", err
+	}
+	return m.key.fingerprint(), h.save()
+}
+
+// generateMaster makes it and takes its public half into the ring. Nothing is
+// written.
+func (h *Home) generateMaster(o InitOptions) (*master, error) {
 	bits := o.Bits
 	if bits == 0 {
 		bits = 4096
@@ -262,27 +286,20 @@ func (h *Home) makeMaster(o InitOptions) (string, error) {
 		c.Algorithm, c.RSABits = packet.PubKeyAlgoRSA, bits
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	private, ok := s.key.PrivateKey.(*rsa.PrivateKey)
 	if !ok {
-		return "", fmt.Errorf("it is of type %T", s.key.PrivateKey)
-	}
-	secret, err := agentkey.EncodeRSA(private)
-	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("it is of type %T", s.key.PrivateKey)
 	}
 	var public bytes.Buffer
 	if err := s.entity.Serialize(&public); err != nil {
-		return "", err
-	}
-	name := path.Join(privateDir, agentkey.KeygripRSA(&private.PublicKey)+".key")
-	if err := h.files.WriteFile(name, secret, 0o600); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := h.ring.add(public.Bytes()); err != nil {
-		return "", err
+		return nil, err
 	}
-	h.ring.trust.set(string(s.entity.PrimaryKey.Fingerprint), ownerUltimate)
-	return s.Fingerprint(), h.save()
+	name := string(s.entity.PrimaryKey.Fingerprint)
+	h.ring.trust.set(name, ownerUltimate)
+	return &master{h.ring.byName[name], private}, h.ring.byName[name].load()
 }

@@ -4,27 +4,29 @@ package keyring
 
 import (
 	"bytes"
-	"fmt"
+	"crypto/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rastos/rastos/internal/testkit"
 )
 
 // TestPacmanKey lets pacman-key make the keyring and pacman judge the package;
-// then the same with a keyring that was made and filled here.
+// then the same with keyrings that were made here: filled as pacman-key fills
+// them, and seeded, with no private key.
 func TestPacmanKey(t *testing.T) {
 	testkit.Integration(t)
 	testkit.NeedRoot(t)
 	pacmanKey, pacman := testkit.NeedTool(t, "pacman-key"), testkit.NeedTool(t, "pacman")
-	for _, ours := range []bool{false, true} {
-		t.Run(fmt.Sprintf("ours=%v", ours), func(t *testing.T) { pacmanJudges(t, pacmanKey, pacman, ours) })
+	for _, maker := range []string{"pacman-key", "populate", "seed"} {
+		t.Run(maker, func(t *testing.T) { pacmanJudges(t, pacmanKey, pacman, maker) })
 	}
 }
 
-func pacmanJudges(t *testing.T, pacmanKey, pacman string, ours bool) {
+func pacmanJudges(t *testing.T, pacmanKey, pacman, maker string) {
 	h := newHome(t, true)
 	run := func(args ...string) ([]byte, error) {
 		cmd := exec.Command(args[0], args[1:]...)
@@ -43,7 +45,8 @@ func pacmanJudges(t *testing.T, pacmanKey, pacman string, ours bool) {
 			t.Fatal(err)
 		}
 	}
-	if ours {
+	switch maker {
+	case "populate":
 		files, _ := shortInit(t, h.dir)
 		trusted := map[string]byte{string(known.entity.PrimaryKey.Fingerprint): ownerMarginal}
 		if _, err := open(t, files).Populate([]Keyring{
@@ -51,7 +54,12 @@ func pacmanJudges(t *testing.T, pacmanKey, pacman string, ours bool) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-	} else {
+	case "seed":
+		seeds := Seeds{Keys: [][]byte{publicOf(t, known)}, Keyrings: []Keyring{{Name: "b", Keys: binaryOf(t, stranger)}}}
+		if _, err := Seed(filesIn(t, h.dir), seeds, InitOptions{Now: time.Now, Random: rand.Reader, Bits: 2048}); err != nil {
+			t.Fatal(err)
+		}
+	default:
 		must(pacmanKey, "--gpgdir", h.dir, "--init")
 		must(pacmanKey, "--gpgdir", h.dir, "-a", "known.asc", "stranger.asc")
 		must(pacmanKey, "--gpgdir", h.dir, "--lsign-key", known.Fingerprint())

@@ -159,19 +159,32 @@ func (h *Home) Populate(keyrings []Keyring) (*Populated, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &Populated{Added: []string{}, Updated: []string{}, Signed: []string{}, Disabled: []string{}, Unusable: []string{}}
+	done := newPopulated()
+	return done, h.populate(m, keyrings, done)
+}
+
+func newPopulated() *Populated {
+	return &Populated{Added: []string{}, Updated: []string{}, Signed: []string{}, Disabled: []string{}, Unusable: []string{}}
+}
+
+// take merges keys into the ring and notes it.
+func (p *Populated) take(r *Ring, keys []byte) error {
+	got, err := r.merge(keys, importRule{})
+	p.Added = append(p.Added, got.added...)
+	p.Updated = append(p.Updated, got.updated...)
+	return err
+}
+
+func (h *Home) populate(m *master, keyrings []Keyring, done *Populated) error {
 	for _, k := range keyrings {
-		got, err := h.ring.merge(k.Keys, importRule{})
-		if err != nil {
-			return nil, fmt.Errorf("%s.gpg: %w", k.Name, err)
+		if err := done.take(h.ring, k.Keys); err != nil {
+			return fmt.Errorf("%s.gpg: %w", k.Name, err)
 		}
-		done.Added = append(done.Added, got.added...)
-		done.Updated = append(done.Updated, got.updated...)
 	}
 	m = &master{h.ring.byName[m.key.name.fingerprint], m.private}
 	for _, k := range keyrings {
 		if err := h.trust(m, k, done); err != nil {
-			return nil, fmt.Errorf("%s-trusted: %w", k.Name, err)
+			return fmt.Errorf("%s-trusted: %w", k.Name, err)
 		}
 	}
 	for _, k := range keyrings {
@@ -183,9 +196,9 @@ func (h *Home) Populate(keyrings []Keyring) (*Populated, error) {
 		}
 	}
 	if done.Empty() {
-		return done, nil
+		return nil
 	}
-	return done, h.save()
+	return h.save()
 }
 
 // Empty tells that nothing changed.

@@ -35,6 +35,7 @@ func (c *configurator) files() ([]part, error) {
 			parts = append(parts, c.file(keyPath(r.Name), func() ([]byte, error) { return repositoryKey(r) }))
 		}
 	}
+	parts = append(parts, part{"file", keyringInTree, c.trustKeys})
 	for _, f := range selfpkg.AgentFiles() {
 		// Masking beats removal: an upgrade of the package would bring it back.
 		if path.Ext(f) == ".rules" {

@@ -93,8 +93,11 @@ func usage(r manifest.Repository) solve.Usage {
 	return u
 }
 
-// pacmanHome is where pacman keeps its keyring.
-const pacmanHome = "/etc/pacman.d/gnupg"
+// Where pacman keeps its keyring: below a root, and on this machine.
+const (
+	keyringInTree = "etc/pacman.d/gnupg"
+	pacmanHome    = "/" + keyringInTree
+)
 
 // keyError is a repository's key that cannot be used.
 type keyError struct {

@@ -30,11 +30,7 @@ const signedConf = "[options]\nArchitecture = x86_64\nSigLevel = Required Databa
 func newSignedWorld(t *testing.T) *signedWorld {
 	t.Helper()
 	w := &signedWorld{world: newPkgWorld(t)}
-	testkit.NeedTool(t, "gpg")
-	w.old, w.young = w.packager("Old"), w.packager("Young")
-	w.signAll(w.old)
-	w.publish(w.keyringPackage("1-1", w.old), pkg("a", "1-1"))
-	w.sign(w.old, "distro-keyring-1-1", "a-1-1")
+	w.signed()
 	w.conf(signedConf + w.srv + "\n")
 	w.pkgOK("keyring", "init")
 	from := t.TempDir()
@@ -44,6 +40,19 @@ func newSignedWorld(t *testing.T) *signedWorld {
 	w.pkgOK("keyring", "populate", "--from", from)
 	w.pkgOK("install", "distro-keyring", "a", "--sync", "--yes")
 	return w
+}
+
+// signed has the old one sign all packages, and a keyring package.
+func (w *signedWorld) signed() {
+	w.t.Helper()
+	testkit.NeedTool(w.t, "gpg")
+	w.old, w.young = w.packager("Old"), w.packager("Young")
+	w.publish(w.keyringPackage("1-1", w.old), pkg("a", "1-1"))
+	files, err := filepath.Glob(filepath.Join(w.srv, "*.pkg.tar.zst"))
+	w.must(err)
+	for _, f := range files {
+		w.sign(w.old, filepath.Base(f))
+	}
 }
 
 func (w *signedWorld) packager(name string) *keyring.Signer {
@@ -86,15 +95,6 @@ func (w *signedWorld) sign(by *keyring.Signer, prefixes ...string) {
 			w.must(by.DetachSign(&sig, bytes.NewReader(data)))
 			w.must(os.WriteFile(f+".sig", sig.Bytes(), 0o644))
 		}
-	}
-}
-
-func (w *signedWorld) signAll(by *keyring.Signer) {
-	w.t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.srv, "*.pkg.tar.zst"))
-	w.must(err)
-	for _, f := range files {
-		w.sign(by, filepath.Base(f))
 	}
 }
 
@@ -200,4 +200,35 @@ func TestManifestOfARootUsesItsKeyring(t *testing.T) {
 	if out, code := w.run("apply", "--sync", "--upgrade", "--yes"); code != 5 || !strings.Contains(out, "unknown key") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
+}
+
+// TestApplyMakesTheKeyringOfItsPacmanConf: what the manifest trusts, pacman on
+// the machine does too; and a repository that is added later comes in.
+func TestApplyMakesTheKeyringOfItsPacmanConf(t *testing.T) {
+	w := &signedWorld{world: newWorld(t)}
+	w.signed()
+	key := func(s *keyring.Signer) string {
+		var public bytes.Buffer
+		w.must(s.WritePublic(&public))
+		path := filepath.Join(w.dir, s.Fingerprint()+".pub")
+		w.must(os.WriteFile(path, public.Bytes(), 0o644))
+		return "key = \"" + path + "\"\n"
+	}
+	w.siglevel, w.more = "required databaseoptional", key(w.old)
+	w.manifest(`"a"`)
+	w.ok("apply", "--sync", "--yes")
+	w.nothingToDo()
+	w.conf(w.read(w.at("etc/pacman.conf")))
+	w.mustPacman("-Sy", "a")
+
+	w.publish(pkg("b", "1-1"))
+	w.sign(w.young, "b-1-1")
+	if out, err := w.pacman("-Sy", "b"); err == nil {
+		t.Errorf("pacman takes what nobody trusted signed:\n%s", out)
+	}
+	w.more += "[[repository]]\nname = \"more\"\nservers = [\"file:///nowhere\"]\n" + key(w.young)
+	w.manifest(`"a"`)
+	w.ok("apply", "--yes")
+	w.nothingToDo()
+	w.mustPacman("-S", "b")
 }

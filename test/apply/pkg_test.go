@@ -115,6 +115,44 @@ func TestPkgAgreesWithPacman(t *testing.T) {
 	w.sound()
 }
 
+// TestVerifyCountsEditedBackupFilesAsPacmanDoes: people are to edit them.
+func TestVerifyCountsEditedBackupFilesAsPacmanDoes(t *testing.T) {
+	w := newPkgWorld(t)
+	conf := func(version string) made {
+		p := pkg("conf", version)
+		p.files = map[string]string{"etc/kept.conf": "a\n", "etc/plain.conf": "a\n"}
+		p.Backup = []desc.Backup{{Path: "etc/kept.conf"}}
+		return p
+	}
+	w.publish(conf("1-1"))
+	w.pkgOK("install", "conf", "--sync", "--yes")
+	agree := func(what string, sound bool) {
+		t.Helper()
+		out, code := w.pkg("verify", "conf")
+		theirs, err := w.pacman("-Qkk", "conf")
+		if (code == 0) != sound || (err == nil) != sound || !sound && code != 5 {
+			t.Errorf("%s: exit code %d\n%s\npacman: %v\n%s", what, code, out, err, theirs)
+		}
+		if edited := strings.Contains(theirs, "backup file: conf: "+w.at("etc/kept.conf")); edited != strings.Contains(out, "a file for people to change") {
+			t.Errorf("%s: pacman tells of the backup file: %v\n%s", what, edited, out)
+		}
+	}
+	agree("as installed", true)
+	w.must(os.WriteFile(w.at("etc/kept.conf"), []byte("mine\n"), 0o644))
+	agree("edited", true)
+	w.publish(conf("2-1"))
+	w.pkgOK("upgrade", "--yes")
+	w.file("etc/kept.conf", "mine\n")
+	agree("edited, and kept by an upgrade", true)
+	w.must(os.Chmod(w.at("etc/kept.conf"), 0o600))
+	agree("with another mode", false)
+	w.must(os.Chmod(w.at("etc/kept.conf"), 0o644))
+	w.must(os.WriteFile(w.at("etc/plain.conf"), []byte("mine\n"), 0o644))
+	agree("another file of /etc edited", false)
+	w.must(os.Remove(w.at("etc/kept.conf")))
+	agree("and the backup file gone", false)
+}
+
 // last is the id of the last transaction.
 func (w *world) last() string {
 	w.t.Helper()

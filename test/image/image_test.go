@@ -158,6 +158,7 @@ func TestImage(t *testing.T) {
 	t.Run("subvolumes", func(t *testing.T) { b.as(t).subvolumes() })
 	t.Run("records", func(t *testing.T) { b.as(t).records() })
 	t.Run("pacman", func(t *testing.T) { b.as(t).pacman() })
+	t.Run("keyring", func(t *testing.T) { b.as(t).keyring() })
 	t.Run("modes", func(t *testing.T) { b.as(t).modes() })
 	t.Run("identity", func(t *testing.T) { b.as(t).identity() })
 	t.Run("users", func(t *testing.T) { b.as(t).users() })

@@ -75,6 +75,7 @@ func (h Hello) write(path string) error {
 	w, err := pkgfile.NewWriter(out, &desc.Package{
 		Name: "hello", Base: "hello", Version: h.Version + "-1", Arch: "any",
 		Description: "A little service", Packager: "lab", Depends: []string{"bash"},
+		Backup: []desc.Backup{{Path: "etc/hello.conf"}},
 	}, opt)
 	if err != nil {
 		return err
