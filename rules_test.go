@@ -33,7 +33,7 @@ const (
 var codecs = []string{
 	"alpm/version", "alpm/desc", "alpm/mtree", "alpm/pkgfile", "alpm/libalpm/wire",
 	"qcow2", "rinit", "pkgbuild", "btrfs/stream", "internal/parcel",
-	"internal/schema", "internal/deploy/etcmerge", "internal/lockfile",
+	"internal/mistake", "internal/schema", "internal/deploy/etcmerge", "internal/lockfile",
 }
 
 func ringOf(dir string) ring {
@@ -141,7 +141,7 @@ var externals = map[ring][]string{
 // every initramfs, where each megabyte is read at every boot.
 var initMay = []string{
 	"internal/agent", "internal/boot", "internal/boot/modlist", "internal/host/*", "internal/supervise", "internal/deploy", "internal/deploy/*",
-	"internal/node", "rinit", "btrfs", "cmd/rastos-init", "cmd/rastos-init/*",
+	"internal/node", "internal/mistake", "rinit", "btrfs", "cmd/rastos-init", "cmd/rastos-init/*",
 }
 
 func TestImportRings(t *testing.T) {

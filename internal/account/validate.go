@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // A UserError is a user of the manifest that cannot be made as written.
@@ -124,5 +124,5 @@ func nearest(name string, among []string) string {
 			return other
 		}
 	}
-	return schema.Nearest(name, among)
+	return mistake.Nearest(name, among)
 }

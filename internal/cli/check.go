@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/schema"
 )
 
@@ -54,14 +55,14 @@ func (s *session) check(file string) error {
 		return err
 	}
 	_, err = manifest.Parse(name, data)
-	var wrong schema.Mistakes
+	var wrong mistake.List
 	if err != nil && !errors.As(err, &wrong) {
 		return err
 	}
 	if s.flags.json {
 		err = s.printJSON(struct {
-			File     string          `json:"file"`
-			Mistakes schema.Mistakes `json:"mistakes"`
+			File     string       `json:"file"`
+			Mistakes mistake.List `json:"mistakes"`
 		}{name, wrong})
 	} else {
 		err = s.printMistakes(s.Stdout, name, wrong)
@@ -85,7 +86,7 @@ func (s *session) readManifest(file string) (name string, data []byte, err error
 }
 
 // printMistakes shows each mistake with the line that it is about.
-func (s *session) printMistakes(w io.Writer, name string, wrong schema.Mistakes) error {
+func (s *session) printMistakes(w io.Writer, name string, wrong mistake.List) error {
 	style := s.outStyle()
 	for _, m := range wrong {
 		line, marks := m.Excerpt()

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 type coded int
@@ -29,7 +29,7 @@ func TestExitCodes(t *testing.T) {
 		{nil, ExitOK},
 		{errors.New("x"), ExitFailure},
 		{&usageError{err: errors.New("x")}, ExitUsage},
-		{schema.Mistakes{{}}, ExitManifest},
+		{mistake.List{{}}, ExitManifest},
 		{fmt.Errorf("install: %w", coded(ExitPackage)), ExitPackage},
 		{fmt.Errorf("write: %w", &fs.PathError{Err: syscall.ENOSPC}), ExitSpace},
 		{fmt.Errorf("mount: %w", syscall.EPERM), ExitPrivilege},

@@ -12,8 +12,8 @@ import (
 
 	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/manifest"
+	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/report"
-	"github.com/rastos/rastos/internal/schema"
 )
 
 func imageCommand(s *session) *cobra.Command {
@@ -142,7 +142,7 @@ func (s *session) imageBoot(ctx context.Context, r flow.BootRequest) error {
 
 // manifestError shows every mistake of a manifest before the verb ends.
 func (s *session) manifestError(file string, err error) error {
-	var wrong schema.Mistakes
+	var wrong mistake.List
 	if !errors.As(err, &wrong) || s.flags.json {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/schema"
 )
 
@@ -152,7 +153,7 @@ func (c *Config) flags(f Flags) error {
 // overlay sets one key from a value that is not in a file.
 func (c *Config) overlay(key, value, origin string) error {
 	if !utf8.ValidString(value) {
-		return &valueError{origin: origin, mistake: schema.Mistake{Message: fmt.Sprintf("%q is no text", value)}}
+		return &valueError{origin: origin, mistake: mistake.Mistake{Message: fmt.Sprintf("%q is no text", value)}}
 	}
 	literal := value
 	if _, err := strconv.Atoi(value); err != nil {

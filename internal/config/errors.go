@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // fileError is a settings file that cannot be read.
@@ -26,7 +26,7 @@ func (e *fileError) ExitCode() int {
 // valueError is a wrong value in the environment.
 type valueError struct {
 	origin  string
-	mistake schema.Mistake
+	mistake mistake.Mistake
 }
 
 func (e *valueError) Error() string { return fmt.Sprintf("%s: %s", e.origin, e.mistake.Message) }

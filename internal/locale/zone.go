@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 const zoneDir = "usr/share/zoneinfo"
@@ -76,7 +76,7 @@ func didYouMean(value string, among []string) string {
 			return "did you mean " + candidate + "?"
 		}
 	}
-	if near := schema.Nearest(value, among); near != "" {
+	if near := mistake.Nearest(value, among); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/schema"
 )
 
@@ -38,7 +39,7 @@ func Schema() []byte { return table().JSON() }
 func Reference() string { return table().Markdown() }
 
 // Load reads a manifest, resolves its paths and fills in defaults. Mistakes in
-// the file are a schema.Mistakes.
+// the file are a mistake.List.
 func Load(path string) (*Manifest, error) {
 	data, err := ReadFile(path)
 	if err != nil {
@@ -56,7 +57,7 @@ func Load(path string) (*Manifest, error) {
 }
 
 // Parse reads a manifest as written. name is what messages call it. The error
-// is a schema.Mistakes with every mistake, in the order of the file; what is
+// is a mistake.List with every mistake, in the order of the file; what is
 // not mistaken is in the Manifest even then.
 func Parse(name string, data []byte) (*Manifest, error) {
 	m := &Manifest{}
@@ -65,7 +66,7 @@ func Parse(name string, data []byte) (*Manifest, error) {
 	m.SHA256 = hex.EncodeToString(sum[:])
 	r := rules{m: m, doc: doc}
 	r.check()
-	return m, schema.Merge(wrong, r.wrong).Err()
+	return m, mistake.Merge(wrong, r.wrong).Err()
 }
 
 // ReadFile reads the bytes of a manifest, within the size that Parse accepts.

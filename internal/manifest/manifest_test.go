@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -97,7 +97,7 @@ func TestMistakesAreToldAllAtOnce(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			_, err := Parse(filepath.Base(file), read(t, file))
-			var wrong schema.Mistakes
+			var wrong mistake.List
 			if !errors.As(err, &wrong) {
 				t.Fatalf("error = %v", err)
 			}
@@ -326,7 +326,7 @@ func FuzzParse(f *testing.F) {
 		}
 		// Whatever was read, these must not fail.
 		m.Resolve("/x").WithDefaults()
-		var wrong schema.Mistakes
+		var wrong mistake.List
 		if err != nil && !errors.As(err, &wrong) {
 			t.Fatalf("error of another kind: %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/schema"
 )
 
@@ -14,7 +15,7 @@ import (
 type rules struct {
 	m     *Manifest
 	doc   *schema.Doc
-	wrong schema.Mistakes
+	wrong mistake.List
 }
 
 func (r *rules) add(path, hint, format string, args ...any) {

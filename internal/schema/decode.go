@@ -11,12 +11,14 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // Doc is a file that was read: where its keys stand, for checks that the
 // table cannot express.
 type Doc struct {
-	src    *source
+	src    *mistake.Source
 	places map[string]span
 	bad    map[string]bool
 	broken bool
@@ -25,8 +27,8 @@ type Doc struct {
 // Decode reads data, called name in messages, into the struct that into
 // points to, and returns every mistake that the table knows of, in the order
 // of the file. What is not mistaken is set even if something else is.
-func (s *Schema) Decode(name string, data []byte, into any) (*Doc, Mistakes) {
-	src := newSource(name, data)
+func (s *Schema) Decode(name string, data []byte, into any) (*Doc, mistake.List) {
+	src := mistake.NewSource(name, data)
 	p := parse(src)
 	d := &decoder{src: src, opt: s.opt, places: map[string]span{}, bad: map[string]bool{}, lost: p.lost, wrong: p.wrong}
 	if p.root != nil {
@@ -36,21 +38,21 @@ func (s *Schema) Decode(name string, data []byte, into any) (*Doc, Mistakes) {
 		d.wrong = netUnder(src)
 	}
 	doc := &Doc{src: src, places: d.places, bad: d.bad, broken: p.root == nil || len(p.lost) > 0}
-	return doc, d.wrong.sorted()
+	return doc, d.wrong.Sorted()
 }
 
 // Mistake makes a mistake about the key at path ("user[1].name"); when the
 // file does not have that key, about the nearest table around it.
-func (d *Doc) Mistake(path, message, hint string) Mistake {
+func (d *Doc) Mistake(path, message, hint string) mistake.Mistake {
 	for {
 		if at, ok := d.places[path]; ok {
-			m := d.src.mistake(at, message)
+			m := d.src.At(at.off, at.end, message)
 			m.Key, m.Hint = path, hint
 			return m
 		}
 		cut := strings.LastIndexAny(path, ".[")
 		if cut < 0 {
-			m := d.src.mistake(span{}, message)
+			m := d.src.At(0, 0, message)
 			m.Key, m.Hint = path, hint
 			return m
 		}
@@ -64,7 +66,7 @@ func (d *Doc) Line(path string) int {
 	if !ok {
 		return 0
 	}
-	return d.src.line(at.off) + 1
+	return d.src.Line(at.off) + 1
 }
 
 // Has says that the file sets the key at path.
@@ -74,20 +76,17 @@ func (d *Doc) Has(path string) bool { _, ok := d.places[path]; return ok }
 // file sets it or not: only then does a check of how keys go together help.
 func (d *Doc) Sound(path string) bool { return !d.broken && !d.bad[path] }
 
-// Merge puts lists of mistakes together in the order of the file.
-func Merge(lists ...Mistakes) Mistakes { return Mistakes(slices.Concat(lists...)).sorted() }
-
 type decoder struct {
-	src    *source
+	src    *mistake.Source
 	opt    Options
 	places map[string]span
 	bad    map[string]bool
 	lost   map[lostKey]bool
-	wrong  Mistakes
+	wrong  mistake.List
 }
 
 func (d *decoder) mistake(at span, key, hint, format string, args ...any) {
-	m := d.src.mistake(at, fmt.Sprintf(format, args...))
+	m := d.src.At(at.off, at.end, fmt.Sprintf(format, args...))
 	m.Key, m.Hint = key, hint
 	d.wrong = append(d.wrong, m)
 }
@@ -128,12 +127,12 @@ func (d *decoder) unknown(s *section, it *item, key string) (nearest string) {
 	if len(it.tables) > 0 {
 		at = it.tables[0].at
 	}
-	m := d.src.mistake(at, fmt.Sprintf("unknown key %q in %s", key, s.title()))
+	m := d.src.At(at.off, at.end, fmt.Sprintf("unknown key %q in %s", key, s.title()))
 	if it.header() {
 		m.Message = fmt.Sprintf("unknown table %q in %s", key, s.title())
 	}
 	m.Key = it.raw
-	if m.Nearest = Nearest(key, known); m.Nearest != "" {
+	if m.Nearest = mistake.Nearest(key, known); m.Nearest != "" {
 		m.Hint = fmt.Sprintf("did you mean %q?", m.Nearest)
 	} else {
 		m.Hint = "known here: " + strings.Join(known, ", ")
@@ -152,8 +151,8 @@ func (d *decoder) missing(s *section, f *field, t *table) {
 		what = fmt.Sprintf("%s has no %s", s.title(), f.section.title())
 	}
 	if s.name == "" {
-		t = &table{at: span{len(d.src.data), len(d.src.data)}}
-		if n := len(d.src.data); n > 0 && d.src.data[n-1] == '\n' {
+		t = &table{at: span{len(d.src.Data), len(d.src.Data)}}
+		if n := len(d.src.Data); n > 0 && d.src.Data[n-1] == '\n' {
 			t.at = span{n - 1, n - 1}
 		}
 	}
@@ -226,7 +225,7 @@ func (d *decoder) uniqueTables(f *field, list []*table) {
 // once notes a value that came before.
 func (d *decoder) once(first map[string]span, v *value, what string) {
 	if at, seen := first[v.data]; seen {
-		d.mistake(v.at, v.data, "", "%s %q is given twice: the first is at line %d", what, v.data, d.src.line(at.off)+1)
+		d.mistake(v.at, v.data, "", "%s %q is given twice: the first is at line %d", what, v.data, d.src.Line(at.off)+1)
 		return
 	}
 	first[v.data] = v.at
@@ -335,9 +334,9 @@ func (d *decoder) text(f *field, v *value, raw string) bool {
 		d.mistake(v.at, raw, "", "%s = %q is not supported in this version of rastos", f.key, v.data)
 		return false
 	case f.enum != nil && !slices.Contains(f.enum, v.data):
-		m := d.src.mistake(v.at, fmt.Sprintf("%s = %q is not one of %s", f.key, v.data, quoted(f.enum)))
+		m := d.src.At(v.at.off, v.at.end, fmt.Sprintf("%s = %q is not one of %s", f.key, v.data, quoted(f.enum)))
 		m.Key = raw
-		if m.Nearest = Nearest(v.data, f.enum); m.Nearest != "" {
+		if m.Nearest = mistake.Nearest(v.data, f.enum); m.Nearest != "" {
 			m.Hint = fmt.Sprintf("did you mean %q?", m.Nearest)
 		}
 		d.wrong = append(d.wrong, m)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // MaxSize is the largest file that is read, in bytes. These files are written
@@ -32,7 +34,7 @@ var firstKey = regexp.MustCompile(`^[ \t\["']*([A-Za-z0-9_.-]+)`)
 // parsed is a file as far as it could be read.
 type parsed struct {
 	root  *table
-	wrong Mistakes
+	wrong mistake.List
 	// lost holds the keys and tables whose expressions are broken: they are in
 	// the file, so they are not missing.
 	lost map[lostKey]bool
@@ -46,13 +48,13 @@ type lostKey struct {
 
 // parse reads the source into a tree. After a syntax error it goes on with
 // the next expression, so that one comma does not hide all other mistakes.
-func parse(src *source) parsed {
-	if err := tooBig(src.data); err != nil {
-		return parsed{wrong: Mistakes{src.mistake(span{}, err.Error())}}
+func parse(src *mistake.Source) parsed {
+	if err := tooBig(src.Data); err != nil {
+		return parsed{wrong: mistake.List{src.At(0, 0, err.Error())}}
 	}
-	var wrong Mistakes
+	var wrong mistake.List
 	lost := map[lostKey]bool{}
-	data := bytes.Clone(src.data)
+	data := bytes.Clone(src.Data)
 	for {
 		root, more, broken := parseOnce(src, data)
 		if broken == nil {
@@ -97,7 +99,7 @@ type syntaxError struct {
 }
 
 // mistake words the error for people who do not think in parsers.
-func (e *syntaxError) mistake(src *source) Mistake {
+func (e *syntaxError) mistake(src *mistake.Source) mistake.Mistake {
 	message, hint := e.message, ""
 	atValue := strings.HasSuffix(message, "at start of value")
 	switch {
@@ -106,13 +108,13 @@ func (e *syntaxError) mistake(src *source) Mistake {
 	case atValue, strings.HasPrefix(message, "expected keyword"):
 		hint = "strings are written in double quotes"
 	}
-	m := src.mistake(e.at, message)
+	m := src.At(e.at.off, e.at.end, message)
 	m.Hint = hint
 	return m
 }
 
 // parseOnce parses until the end or the first syntax error.
-func parseOnce(src *source, data []byte) (*table, Mistakes, *syntaxError) {
+func parseOnce(src *mistake.Source, data []byte) (*table, mistake.List, *syntaxError) {
 	b := &builder{src: src, root: newTable(span{})}
 	b.current = b.root
 	var p unstable.Parser
@@ -162,21 +164,21 @@ func firstWord(data []byte, off int) int {
 // blank overwrites the broken expression with spaces: its first line, and the
 // lines up to the error unless that one starts something new. It returns the
 // key or table name that the expression began with.
-func blank(src *source, data []byte, e syntaxError) string {
-	first := src.line(min(e.start, e.at.off))
-	last := max(first, src.line(e.at.off))
-	if last > first && newExpression.Match(src.text(last)) {
+func blank(src *mistake.Source, data []byte, e syntaxError) string {
+	first := src.Line(min(e.start, e.at.off))
+	last := max(first, src.Line(e.at.off))
+	if last > first && newExpression.Match(src.Text(last)) {
 		last = first
 	}
 	end := len(data)
-	if last+1 < len(src.lines) {
-		end = src.lines[last+1]
+	if last+1 < len(src.Lines) {
+		end = src.Lines[last+1]
 	}
 	key := ""
-	if m := firstKey.FindSubmatch(src.text(first)); m != nil {
+	if m := firstKey.FindSubmatch(src.Text(first)); m != nil {
 		key = string(m[1])
 	}
-	for i := src.lines[first]; i < end; i++ {
+	for i := src.Lines[first]; i < end; i++ {
 		if data[i] != '\n' {
 			data[i] = ' '
 		}
@@ -186,17 +188,17 @@ func blank(src *source, data []byte, e syntaxError) string {
 
 // netUnder lets go-toml decode what was found clean: a rule of TOML that the
 // builder does not know must not pass.
-func netUnder(src *source) Mistakes {
+func netUnder(src *mistake.Source) mistake.List {
 	var all map[string]any
-	err := toml.Unmarshal(src.data, &all)
+	err := toml.Unmarshal(src.Data, &all)
 	if err == nil {
 		return nil
 	}
 	var de *toml.DecodeError
 	if !errors.As(err, &de) {
-		return Mistakes{src.mistake(span{}, err.Error())}
+		return mistake.List{src.At(0, 0, err.Error())}
 	}
 	row, col := de.Position()
-	off := src.lines[min(row, len(src.lines))-1] + col - 1
-	return Mistakes{src.mistake(span{off, off + 1}, strings.TrimPrefix(de.Error(), "toml: "))}
+	off := src.Lines[min(row, len(src.Lines))-1] + col - 1
+	return mistake.List{src.At(off, off+1, strings.TrimPrefix(de.Error(), "toml: "))}
 }

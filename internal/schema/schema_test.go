@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // sample has a field of every kind.
@@ -214,27 +216,6 @@ func TestHostileFilesAreRefusedQuickly(t *testing.T) {
 	}
 }
 
-func TestExcerptIsSafeToPrint(t *testing.T) {
-	var v sample
-	_, wrong := sampleSchema().Decode("f", []byte("name='x'\n\tbad\x1b[31m\u202e = 1"), &v)
-	if len(wrong) == 0 {
-		t.Fatal("no mistake")
-	}
-	line, marks := wrong[0].Excerpt()
-	if strings.ContainsAny(line, "\x1b\t\u202e") {
-		t.Errorf("%q", line)
-	}
-	if strings.Index(marks, "^") != wrong[0].Column-1 {
-		t.Errorf("marks %q do not stand at column %d", marks, wrong[0].Column)
-	}
-	long := strings.Repeat("x", 5000)
-	_, wrong = sampleSchema().Decode("f", []byte("name='"+long+"' \nsub = {key='"+long+"', kye=1}\n"), &v)
-	line, marks = wrong[0].Excerpt()
-	if len(line) > maxExcerpt || line[strings.Index(marks, "^"):strings.LastIndex(marks, "~")+1] != "kye" {
-		t.Errorf("%s\n%s", line, marks)
-	}
-}
-
 func TestDocKnowsPlaces(t *testing.T) {
 	var v sample
 	doc, _ := sampleSchema().Decode("f", []byte("name='x'\n[[item]]\nname='a'\n"), &v)
@@ -286,18 +267,6 @@ func TestJSONSchemaHasTheSameKeys(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"hostname", "timezone", "servers", "esp"}
-	for word, want := range map[string]string{
-		"hostnmae": "hostname", "host": "hostname", "Hostname": "hostname", "server": "servers", "timezon": "timezone",
-		"eps": "esp", "xyz": "", "a": "",
-	} {
-		if got := Nearest(word, known); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 func TestWrongTagsPanic(t *testing.T) {
 	for name, v := range map[string]any{
 		"type": struct {
@@ -341,7 +310,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		var again sample
 		_, second := sampleSchema().Decode("f", src, &again)
-		if diff := cmp.Diff(wrong, second, cmpopts.EquateEmpty(), cmp.AllowUnexported(Mistake{})); diff != "" {
+		if diff := cmp.Diff(wrong, second, cmpopts.EquateEmpty(), cmp.AllowUnexported(mistake.Mistake{})); diff != "" {
 			t.Fatalf("two runs differ: %s", diff)
 		}
 		if len(wrong) > 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // table is a TOML table with positions; keys in the order of the file.
@@ -47,10 +49,10 @@ func (t *table) put(key string, it *item) {
 // builder makes a tree of expressions and notes what TOML forbids between
 // them: keys set twice, tables opened twice, values used as tables.
 type builder struct {
-	src     *source
+	src     *mistake.Source
 	root    *table
 	current *table
-	wrong   Mistakes
+	wrong   mistake.List
 }
 
 // add takes one expression and returns the offset of its end.
@@ -77,10 +79,13 @@ func (b *builder) keyParts(it unstable.Iterator) []keyPart {
 	for it.Next() {
 		k := it.Node()
 		at := spanOf(k.Raw)
-		parts = append(parts, keyPart{string(k.Data), string(b.src.data[at.off:at.end]), at})
+		parts = append(parts, keyPart{string(k.Data), string(b.src.Data[at.off:at.end]), at})
 	}
 	return parts
 }
+
+// span is a range of bytes of the source.
+type span struct{ off, end int }
 
 func spanOf(r unstable.Range) span { return span{int(r.Offset), int(r.Offset + r.Length)} }
 
@@ -91,7 +96,7 @@ func (b *builder) open(n *unstable.Node, list bool) int {
 	at := span{parts[0].at.off, last.at.end}
 	// The brackets are not part of any node; a header ends with its line.
 	end := at.end
-	for end < len(b.src.data) && b.src.data[end] != '\n' {
+	for end < len(b.src.Data) && b.src.Data[end] != '\n' {
 		end++
 	}
 	t := b.root
@@ -190,7 +195,7 @@ func (b *builder) keyValue(t *table, n *unstable.Node) {
 // range of their own in the parser's tree.
 func (b *builder) valueSpan(n *unstable.Node, parts []keyPart) span {
 	off, end := parts[len(parts)-1].at.end, int(n.Raw.Offset+n.Raw.Length)
-	for off < end && strings.IndexByte(" \t=", b.src.data[off]) >= 0 {
+	for off < end && strings.IndexByte(" \t=", b.src.Data[off]) >= 0 {
 		off++
 	}
 	return span{off, end}
@@ -218,14 +223,14 @@ func (b *builder) value(n *unstable.Node, at span) *value {
 	return v
 }
 
-func (b *builder) lineOf(at span) int { return b.src.line(at.off) + 1 }
+func (b *builder) lineOf(at span) int { return b.src.Line(at.off) + 1 }
 
 func (b *builder) twice(at span, what string, first span) {
 	b.wrongAt(at, "%s a second time: the first is at line %d", what, b.lineOf(first))
 }
 
 func (b *builder) wrongAt(at span, format string, args ...any) {
-	m := b.src.mistake(at, fmt.Sprintf(format, args...))
-	m.Key = string(b.src.data[at.off:at.end])
+	m := b.src.At(at.off, at.end, fmt.Sprintf(format, args...))
+	m.Key = string(b.src.Data[at.off:at.end])
 	b.wrong = append(b.wrong, m)
 }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rastos/rastos/internal/schema"
+	"github.com/rastos/rastos/internal/mistake"
 )
 
 // A Change is one link that was made or removed.
@@ -224,7 +224,7 @@ func notFound(root FS, name string) error {
 	if err != nil {
 		return e // it is not there all the same
 	}
-	if near := schema.Nearest(name, all); near != "" {
+	if near := mistake.Nearest(name, all); near != "" {
 		e.Advice = "did you mean " + near + "?"
 	}
 	return e

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package schema
+// Package mistake is what a reader of files that people write tells of what is
+// wrong in them: file, line, column, the line itself, and what may have been
+// meant. It knows no format.
+package mistake
 
 import (
 	"cmp"
@@ -62,11 +65,11 @@ func (m Mistake) Excerpt() (line, marks string) {
 	return string(text), strings.Repeat(" ", column) + "^" + strings.Repeat("~", length-1)
 }
 
-// Mistakes is everything wrong in a file, in the order of the file. It is an
+// List is everything wrong in a file, in the order of the file. It is an
 // error when it is not empty.
-type Mistakes []Mistake
+type List []Mistake
 
-func (ms Mistakes) Error() string {
+func (ms List) Error() string {
 	if len(ms) == 1 {
 		return ms[0].String()
 	}
@@ -77,26 +80,29 @@ func (ms Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ExitCode is that of manifest and settings mistakes.
-func (ms Mistakes) ExitCode() int { return 3 }
+// ExitCode is that of mistakes in what people write.
+func (ms List) ExitCode() int { return 3 }
 
 // MarshalJSON encodes the list, never as null.
-func (ms Mistakes) MarshalJSON() ([]byte, error) {
+func (ms List) MarshalJSON() ([]byte, error) {
 	return json.Marshal(append([]Mistake{}, ms...))
 }
 
 // Err returns ms as an error, or nil when there are none.
-func (ms Mistakes) Err() error {
+func (ms List) Err() error {
 	if len(ms) == 0 {
 		return nil
 	}
 	return ms
 }
 
-// sorted puts mistakes in the order of the file, each once.
-func (ms Mistakes) sorted() Mistakes {
+// Sorted puts mistakes in the order of the file, each once.
+func (ms List) Sorted() List {
 	slices.SortStableFunc(ms, func(a, b Mistake) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.Compact(ms)
 }
+
+// Merge puts lists of mistakes together in the order of the file.
+func Merge(lists ...List) List { return List(slices.Concat(lists...)).Sorted() }
