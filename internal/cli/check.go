@@ -12,6 +12,7 @@ import (
 
 	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/mistake"
+	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/internal/schema"
 )
 
@@ -89,12 +90,7 @@ func (s *session) readManifest(file string) (name string, data []byte, err error
 func (s *session) printMistakes(w io.Writer, name string, wrong mistake.List) error {
 	style := s.outStyle()
 	for _, m := range wrong {
-		line, marks := m.Excerpt()
-		fmt.Fprintf(w, "%s %s %s\n", style.Bold(fmt.Sprintf("%s:%d:%d:", m.File, m.Line, m.Column)), style.Bad("error:"), m.Message)
-		fmt.Fprintf(w, "    %s\n    %s\n", line, style.Bad(marks))
-		if m.Hint != "" {
-			fmt.Fprintf(w, "    %s %s\n", style.Hint("hint:"), m.Hint)
-		}
+		printMistake(w, style, style.Bad("error:"), m)
 	}
 	var err error
 	switch len(wrong) {
@@ -106,6 +102,16 @@ func (s *session) printMistakes(w io.Writer, name string, wrong mistake.List) er
 		_, err = fmt.Fprintf(w, "%s: %d mistakes\n", name, len(wrong))
 	}
 	return err
+}
+
+// printMistake shows one mistake, marked as what it is.
+func printMistake(w io.Writer, style report.Style, mark string, m mistake.Mistake) {
+	line, marks := m.Excerpt()
+	fmt.Fprintf(w, "%s %s %s\n", style.Bold(fmt.Sprintf("%s:%d:%d:", m.File, m.Line, m.Column)), mark, m.Message)
+	fmt.Fprintf(w, "    %s\n    %s\n", line, style.Bad(marks))
+	if m.Hint != "" {
+		fmt.Fprintf(w, "    %s %s\n", style.Hint("hint:"), m.Hint)
+	}
 }
 
 // printJSON writes a verb's answer for programs: one line.

@@ -44,6 +44,7 @@ func newRoot(s *session) *cobra.Command {
 		deployCommand(s),
 		snapshotCommand(s),
 		etcCommand(s),
+		serviceCommand(s),
 		bootCommand(s),
 		versionCommand(s),
 	)

@@ -144,20 +144,25 @@ func writeBeside(manifestFile string, data []byte) error {
 	if old, err := os.ReadFile(name); err == nil && string(old) == string(data) {
 		return nil
 	}
+	if err := replaceFile(name, data, 0o644); err != nil {
+		return fmt.Errorf("write the lock: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes a file that is either the old one or the new one, whole.
+func replaceFile(name string, data []byte, perm fs.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
 	if err != nil {
-		return fmt.Errorf("write the lock: %w", err)
+		return err
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(perm), tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), name)
 	}
-	if err != nil {
-		return fmt.Errorf("write the lock %s: %w", name, err)
-	}
-	return nil
+	return err
 }
 
 // pinsHold tells whether a lock is that of a manifest and of what is installed.

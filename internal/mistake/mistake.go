@@ -96,10 +96,11 @@ func (ms List) Err() error {
 	return ms
 }
 
-// Sorted puts mistakes in the order of the file, each once.
+// Sorted puts mistakes in the order of the file, each once; of several files,
+// by their names.
 func (ms List) Sorted() List {
 	slices.SortStableFunc(ms, func(a, b Mistake) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.Compact(ms)
 }

@@ -59,7 +59,7 @@ func TestNearest(t *testing.T) {
 		"hostnmae": "hostname", "host": "hostname", "Hostname": "hostname", "server": "servers", "timezon": "timezone",
 		"eps": "esp", "xyz": "", "a": "",
 	} {
-		if got := Nearest(word, known); got != want {
+		if got := Nearest(word, append(known, "b")); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ func Nearest(word string, candidates []string) string {
 		if len(word) >= 3 && strings.HasPrefix(c, word) {
 			d = min(d, 1)
 		}
-		if d < bestDistance {
+		if d < min(bestDistance, max(len(word), len(c))) { // something of it must be left
 			best, bestDistance = c, d
 		}
 	}

@@ -35,6 +35,7 @@ openssl openssl openssl
 ssh openssh-client openssh
 sshd openssh-server openssh
 docker-registry docker-registry distribution
+dot graphviz graphviz
 busybox busybox-static busybox
 python3 python3 python
 curl curl curl

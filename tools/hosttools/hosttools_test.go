@@ -21,7 +21,7 @@ func tools() []string { return []string{"sh", "sort", "tr", "sed", "id", "cat", 
 func wanted() []string {
 	return []string{"pacman", "repo-add", "makepkg", "vercmp", "mkfs.btrfs", "qemu-system-x86_64", "qemu-img", "mcopy", "fsck.fat",
 		"sgdisk", "mkfs.ext4", "zstd", "xz", "bsdtar", "gpg", "busybox", "fakeroot", "systemctl", "systemd-firstboot", "script", "setpriv", "gcc",
-		"python3", "curl", "pkg-config", "openssl", "ssh", "sshd", "docker-registry"}
+		"python3", "curl", "pkg-config", "openssl", "ssh", "sshd", "docker-registry", "dot"}
 }
 
 // host makes a folder that is all of PATH, with stubs for all but the missing
