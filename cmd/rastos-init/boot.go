@@ -31,6 +31,7 @@ type initramfs struct {
 	device  string    // of the root file system, without /dev/
 	top     string    // where the top level is mounted; "" before
 	moved   bool      // /proc, /sys, /dev and /run are below sysroot
+	drivers *drivers
 	started time.Time
 }
 
@@ -111,6 +112,7 @@ func (b *initramfs) findRoot() error {
 	sys := os.DirFS("/sys")
 	drv := &drivers{list: list, loaded: map[string]bool{}, sys: sys, load: early.LoadModule, log: b.log}
 	devs := devices{sys: sys, open: func(name string) (device, error) { return os.Open("/dev/" + name) }}
+	b.drivers = drv
 	drv.always()
 	begin, all := time.Now(), false
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
@@ -227,6 +229,9 @@ func (b *initramfs) mountEtc() error {
 	subvol := "subvol=/" + path.Join(deployDir(b.cmd.deploy), d.Etc)
 	if err := mount.Mount(sysroot+"/dev/"+b.device, sysroot+"/etc", "btrfs", options("rw", subvol, rest)); err != nil {
 		return err
+	}
+	if d.State == "armed" {
+		b.watch()
 	}
 	return mountTmp()
 }

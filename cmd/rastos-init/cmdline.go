@@ -21,6 +21,9 @@ type cmdline struct {
 	pause   bool // rastos.break
 	timeout time.Duration
 
+	// watchdog is how long the node's init may take to feed the watchdog; 0: none.
+	watchdog time.Duration
+
 	// restart is how long a failure stays on the screen before the reboot;
 	// less than 0 means for ever (panic=0).
 	restart time.Duration
@@ -29,13 +32,16 @@ type cmdline struct {
 const (
 	defaultTimeout = 60 * time.Second
 	defaultRestart = 5 * time.Second
+
+	// As long as the node's systemd takes for its own (selfpkg's system.conf.d).
+	defaultWatchdog = 3 * time.Minute
 )
 
 // parseCmdline reads the words that are ours and leaves all others to their
 // owners. Of a word given twice the last one counts. What could be read is
 // returned beside an error, since it says how to fail.
 func parseCmdline(line string) (cmdline, error) {
-	c := cmdline{fstype: "btrfs", timeout: defaultTimeout, restart: defaultRestart}
+	c := cmdline{fstype: "btrfs", timeout: defaultTimeout, restart: defaultRestart, watchdog: defaultWatchdog}
 	var errs []error
 	for _, word := range splitWords(line) {
 		key, value, _ := strings.Cut(word, "=")
@@ -70,6 +76,14 @@ func (c *cmdline) set(key, value string) error {
 		var n int
 		n, err = number(value)
 		c.timeout = time.Duration(n) * time.Second
+	case "rastos.watchdog":
+		if value == "0" {
+			c.watchdog = 0
+			return nil
+		}
+		var n int
+		n, err = number(value)
+		c.watchdog = time.Duration(n) * time.Second
 	case "panic":
 		var n int
 		if n, err = strconv.Atoi(value); err != nil {

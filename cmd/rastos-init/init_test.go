@@ -21,13 +21,13 @@ import (
 func TestCmdline(t *testing.T) {
 	opts := cmp.AllowUnexported(cmdline{})
 	for line, want := range map[string]cmdline{
-		"root=UUID=abc": {root: "UUID=abc", fstype: "btrfs", timeout: defaultTimeout, restart: defaultRestart},
-		`quiet rw root=/dev/vda2 "init=/bin/my init" panic=-1 rootflags=subvol=/a,noatime rastos.deploy=12 rastos.break rastos.timeout=3` + "\n": {
+		"root=UUID=abc": {root: "UUID=abc", fstype: "btrfs", timeout: defaultTimeout, restart: defaultRestart, watchdog: defaultWatchdog},
+		`quiet rw root=/dev/vda2 "init=/bin/my init" panic=-1 rootflags=subvol=/a,noatime rastos.deploy=12 rastos.break rastos.timeout=3 rastos.watchdog=20` + "\n": {
 			root: "/dev/vda2", fstype: "btrfs", flags: "subvol=/a,noatime", rw: true, deploy: 12,
-			init: "/bin/my init", pause: true, timeout: 3 * time.Second,
+			init: "/bin/my init", pause: true, timeout: 3 * time.Second, watchdog: 20 * time.Second,
 		},
-		"root=a rw ro root=LABEL=b panic=0 rootfstype=ext4":          {root: "LABEL=b", fstype: "ext4", timeout: defaultTimeout, restart: -1},
-		`root=a foo="rastos.deploy=1" panic=7 panic=x "rastos.break`: {root: "a", fstype: "btrfs", timeout: defaultTimeout, restart: 7 * time.Second, pause: true},
+		"root=a rw ro rastos.watchdog=0 root=LABEL=b panic=0 rootfstype=ext4": {root: "LABEL=b", fstype: "ext4", timeout: defaultTimeout, restart: -1},
+		`root=a foo="rastos.deploy=1" panic=7 panic=x "rastos.break`:          {root: "a", fstype: "btrfs", timeout: defaultTimeout, restart: 7 * time.Second, pause: true, watchdog: defaultWatchdog},
 	} {
 		got, err := parseCmdline(line)
 		if err != nil {

@@ -8,7 +8,8 @@
 //
 // The initramfs knows these words of the command line: root= (UUID=, LABEL=,
 // PARTUUID= or a device), rootfstype=, rootflags=, ro, rw, rootwait, init=,
-// panic=, rastos.deploy=<n>, rastos.timeout=<seconds>, rastos.break. Whatever
+// panic=, rastos.deploy=<n>, rastos.timeout=<seconds>,
+// rastos.watchdog=<seconds>, rastos.break. Whatever
 // fails is printed on the console, kept in the deployment's folder as far as that
 // can be reached, and followed by a reboot, so that boot counting goes on to
 // another entry.

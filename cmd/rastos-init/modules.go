@@ -49,6 +49,19 @@ func (d *drivers) loadAll(modules []modlist.Module) (any bool) {
 	return any
 }
 
+// named loads one driver that no device asks for, after what it needs.
+func (d *drivers) named(name string) {
+	for i, m := range d.list.Modules {
+		if m.Name != name {
+			continue
+		}
+		for _, need := range m.Needs {
+			d.named(need)
+		}
+		d.loadAll(d.list.Modules[i : i+1])
+	}
+}
+
 // modaliases reads what the devices of all buses say that they are.
 func (d *drivers) modaliases() []string {
 	buses, err := fs.ReadDir(d.sys, "bus")

@@ -81,3 +81,9 @@ func decodeVariable(data []byte) (string, error) {
 	}
 	return string(utf16.Decode(units)), nil
 }
+
+// LoaderPartition is the UUID, in the GPT, of the partition that the running
+// loader was started from.
+func LoaderPartition(efivars fs.FS) (string, error) {
+	return loaderVariable(efivars, "LoaderDevicePartUUID")
+}

@@ -78,7 +78,9 @@ func DefaultHardware() []string {
 		"xhci_pci", "ehci_pci", "uhci_hcd", "ohci_pci", "usb_storage", "uas",
 		"mmc_block", "sdhci_pci", "sdhci_acpi", "vmd",
 		"hid_generic", "usbhid", "atkbd", "i8042", "hyperv_keyboard",
-		"i6300esb",
+		"i6300esb", "iTCO_wdt", "sp5100_tco",
+		// No device asks for it: the initramfs does, where there is no other watchdog.
+		"softdog",
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // LoaderPath is where a node keeps systemd-boot.
 const LoaderPath = "usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 
+// LoaderFile is where the boot loader lies on the partition.
+const LoaderFile = "EFI/systemd/systemd-bootx64.efi"
+
 // LoaderOptions is the loader's own configuration.
 type LoaderOptions struct {
 	Timeout int  // seconds the menu is shown; 0: hidden, a held key shows it
@@ -37,7 +40,7 @@ func (e *MissingLoaderError) ExitCode() int { return 4 }
 
 // loaderTargets: its own place, and the one that firmware looks at when it has
 // no boot entry for this disk (a new machine, a moved disk).
-var loaderTargets = [...]string{"EFI/systemd/systemd-bootx64.efi", "EFI/BOOT/BOOTX64.EFI"}
+var loaderTargets = [...]string{LoaderFile, "EFI/BOOT/BOOTX64.EFI"}
 
 // InstallLoader copies systemd-boot from the root of a node and writes
 // loader.conf. It names no default: the loader's own order (newest first, bad

@@ -19,10 +19,12 @@ func bootComplete(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "complete",
 		Short: "Check this boot's health; bless its deployment, or try again",
-		Long: `Complete waits for the end of the start-up, then checks that no service failed
-and that every [[health]] command of the manifest succeeds. A healthy deployment
-is blessed: it is good from then on. An unhealthy one that is on trial is rebooted
-into its next try; after the last one the boot loader takes the last good one.
+		Long: `Complete waits for the end of the start-up, then checks that it did not end in
+emergency mode, that no service failed, that the declared network is up, and that
+every [[health]] command of the manifest and every program in /etc/rastos/health.d
+and /usr/lib/rastos/health.d succeeds. A healthy deployment is blessed: it is good
+from then on. An unhealthy one that is on trial is rebooted into its next try; after
+the last one the boot loader takes the last good one.
 
 rastos-complete.service runs it at every boot.`,
 		Example: "  rastos boot complete --no-reboot",

@@ -4,21 +4,14 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
+	"os"
 
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/deploy"
-	"github.com/rastos/rastos/internal/manifest"
 	"github.com/rastos/rastos/internal/report"
 )
-
-// startLimit is how long the start-up may take until the checks call it a
-// failure. It is generous: an emulated guest on a busy machine is slow.
-const startLimit = 10 * time.Minute
 
 // noticePath is what pam_motd shows at login.
 const noticePath = "run/motd.d/rastos"
@@ -37,11 +30,11 @@ type Outcome struct {
 // checks, blesses the deployment or records why not, and leaves a login notice
 // when the machine fell back. The caller reboots when Outcome.Reboot is set.
 func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, error) {
-	sys, err := m.Running()
+	booted, err := m.bootedNumber()
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Deployment: sys.Booted}
+	out := Outcome{Deployment: booted}
 	health := m.checkHealth(ctx, sink)
 	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
@@ -49,13 +42,28 @@ func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, 
 	if errors.Is(health, errStopping) {
 		return out, health
 	}
+	if health != nil {
+		// A start-up that broke off may not have come to it. Where it is mounted
+		// already, or cannot be, what follows tells.
+		_, _ = m.Programs.Output(ctx, "mount", runningESP)
+	}
+	sys, err := m.Running()
+	if err != nil {
+		return out, errors.Join(health, err)
+	}
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		if health != nil {
 			out.Failure = health.Error()
 			return m.refuse(sys, sink, &out)
 		}
 		out.Healthy = true
-		return m.bless(sys, sink, &out)
+		if err := m.bless(sys, sink, &out); err != nil {
+			return err
+		}
+		if err := m.secondChances(os.DirFS(boot.EFIVarsDir)); err != nil {
+			report.Warnf(sink, "%v", err) // the boot is good all the same
+		}
+		return nil
 	})
 	if err != nil {
 		return out, err
@@ -120,91 +128,6 @@ func (m *Machine) refuse(sys *System, sink report.Sink, out *Outcome) error {
 	out.Reboot = d.State == deploy.Armed && none == nil && entries[d.Number].Counted &&
 		d.Refused <= m.tries() // a loader that does not count would try for ever
 	return nil
-}
-
-// errStopping is a shutdown that came before the verdict. It is none: a reboot
-// in its place would turn somebody's power-off around.
-var errStopping = errors.New("the machine shuts down before its start-up was judged")
-
-// checkHealth returns nil for a healthy boot, or what is wrong.
-func (m *Machine) checkHealth(ctx context.Context, sink report.Sink) error {
-	if err := m.started(ctx); err != nil {
-		return err
-	}
-	mf, err := m.runningManifest()
-	if err != nil {
-		return fmt.Errorf("read the machine's manifest: %w", err)
-	}
-	for _, h := range mf.Health {
-		task := report.Begin(sink, "health check "+h.Name, 0, "")
-		err := m.healthCommand(ctx, h)
-		task.End(err, "passed")
-		if err != nil {
-			return fmt.Errorf("health check %s: %w", h.Name, err)
-		}
-	}
-	return nil
-}
-
-func (m *Machine) healthCommand(ctx context.Context, h manifest.Health) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(h.Timeout), fmt.Errorf("no answer in %s", h.Timeout))
-	defer cancel()
-	_, err := m.Programs.Output(ctx, "/bin/sh", "-c", h.Command)
-	return err
-}
-
-// started waits until systemd has no job left and asks which units failed.
-func (m *Machine) started(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the start-up did not end in %s", startLimit))
-	defer cancel()
-	// The exit code tells "degraded" from "running"; the list below says it better.
-	out, err := m.Programs.Output(ctx, "systemctl", "is-system-running", "--wait")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	state := strings.TrimSpace(string(out))
-	switch state {
-	case "running":
-		return nil
-	case "stopping":
-		return errStopping
-	}
-	if state != "degraded" {
-		return fmt.Errorf("the system is %q after its start-up: %w", state, errOr(err))
-	}
-	units, err := m.failedUnits(ctx)
-	if err != nil {
-		return err
-	}
-	if len(units) == 0 {
-		return nil // it failed and was started again since
-	}
-	return fmt.Errorf("failed services: %s", strings.Join(units, ", "))
-}
-
-func errOr(err error) error {
-	if err == nil {
-		return errors.New("systemd gave no reason")
-	}
-	return err
-}
-
-func (m *Machine) failedUnits(ctx context.Context) ([]string, error) {
-	out, err := m.Programs.Output(ctx, "systemctl", "list-units", "--failed", "--output=json")
-	if err != nil {
-		return nil, err
-	}
-	var units []struct {
-		Unit string `json:"unit"`
-	}
-	if err := json.Unmarshal(out, &units); err != nil {
-		return nil, fmt.Errorf("read systemctl's list of failed units: %w", err)
-	}
-	var names []string
-	for _, u := range units {
-		names = append(names, u.Unit)
-	}
-	return names, nil
 }
 
 // notice writes or removes the login notice.

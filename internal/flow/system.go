@@ -71,16 +71,9 @@ func (m *Machine) needRoot(what string) error {
 
 // Running opens the system that this machine has booted.
 func (m *Machine) Running() (*System, error) {
-	line, err := m.Cmdline()
+	booted, err := m.bootedNumber()
 	if err != nil {
 		return nil, err
-	}
-	booted, err := bootedDeployment(line)
-	if err != nil {
-		return nil, err
-	}
-	if booted == 0 {
-		return nil, &notRunningError{errors.New("its kernel command line names no deployment (rastos.deploy=)")}
 	}
 	sys, err := m.open(m.topDir())
 	if err != nil {
@@ -97,6 +90,19 @@ func (m *Machine) Running() (*System, error) {
 		return nil, err
 	}
 	return sys, nil
+}
+
+// bootedNumber is the deployment that the kernel's command line names.
+func (m *Machine) bootedNumber() (int, error) {
+	line, err := m.Cmdline()
+	if err != nil {
+		return 0, err
+	}
+	booted, err := bootedDeployment(line)
+	if err == nil && booted == 0 {
+		err = &notRunningError{errors.New("its kernel command line names no deployment (rastos.deploy=)")}
+	}
+	return booted, err
 }
 
 // open makes the stores over a mounted top level.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/boot/esptest"
@@ -137,7 +138,7 @@ func (s stateOf) Output(context.Context, ...string) ([]byte, error) { return []b
 
 func TestAShutdownIsNoVerdict(t *testing.T) {
 	m := &Machine{Programs: stateOf("stopping")}
-	if err := m.started(t.Context()); !errors.Is(err, errStopping) {
+	if err := m.started(t.Context(), time.Minute); !errors.Is(err, errStopping) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -15,10 +15,11 @@ import (
 // Defaults of the manifest; the "default" tags say the same to people, and a
 // test compares the two.
 const (
-	defaultDisk    Size     = 8 << 30
-	defaultESP     Size     = 512 << 20
-	defaultTimeout Duration = Duration(60 * time.Second)
-	defaultTries            = 3
+	defaultDisk     Size     = 8 << 30
+	defaultESP      Size     = 512 << 20
+	defaultTimeout  Duration = Duration(60 * time.Second)
+	defaultTries             = 3
+	defaultDeadline          = Duration(10 * time.Minute)
 )
 
 // WithDefaults returns a copy of m in which every default stands.
@@ -44,6 +45,7 @@ func (m *Manifest) WithDefaults() *Manifest {
 		d.Formats = []string{"raw"}
 	}
 	out.Snapshots.Tries = cmp.Or(out.Snapshots.Tries, defaultTries)
+	out.Snapshots.Deadline = cmp.Or(out.Snapshots.Deadline, defaultDeadline)
 	for i := range out.Repositories {
 		out.Repositories[i].defaults()
 	}

@@ -139,8 +139,9 @@ type Container struct {
 
 // Snapshots is [snapshots].
 type Snapshots struct {
-	Keep  Keep `toml:"keep" doc:"What is kept beside what is booted, newest, last good, pinned or named. Without any of these keys, everything is."`
-	Tries int  `toml:"tries" min:"1" max:"9" default:"3" doc:"How often a new deployment may try to boot before the machine falls back."`
+	Keep     Keep     `toml:"keep" doc:"What is kept beside what is booted, newest, last good, pinned or named. Without any of these keys, everything is."`
+	Tries    int      `toml:"tries" min:"1" max:"9" default:"3" doc:"How often a new deployment may try to boot before the machine falls back."`
+	Deadline Duration `toml:"deadline" check:"duration" default:"600s" doc:"How long the start-up may take; a boot that has not ended by then has failed."`
 }
 
 // Keep is [snapshots.keep].
@@ -161,7 +162,8 @@ type Update struct {
 type Health struct {
 	Name    string   `toml:"name" need:"yes" check:"unit" doc:"Name of the check."`
 	Command string   `toml:"command" need:"yes" check:"execpath" doc:"Program with its arguments; it must exit with 0."`
-	Timeout Duration `toml:"timeout" check:"duration" default:"60s" doc:"How long it may take."`
+	Timeout Duration `toml:"timeout" check:"duration" default:"60s" doc:"How long one try of it may take."`
+	Retries int      `toml:"retries" min:"0" max:"100" default:"0" doc:"How often it may fail before the boot counts as failed; the tries are five seconds apart."`
 }
 
 // Drift is [drift].

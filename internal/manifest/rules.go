@@ -32,6 +32,9 @@ func (r *rules) check() {
 	for i, s := range r.m.Services {
 		r.service(s, fmt.Sprintf("service[%d]", i))
 	}
+	if path := "snapshots.deadline"; r.doc.Has(path) && r.doc.Sound(path) && r.m.Snapshots.Deadline == 0 {
+		r.add(path, "", "deadline must be more than nothing")
+	}
 	for i, h := range r.m.Health {
 		if path := fmt.Sprintf("health[%d].timeout", i); r.doc.Has(path) && r.doc.Sound(path) && h.Timeout == 0 {
 			r.add(path, "", "timeout must be more than nothing")

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,4 +105,21 @@ func empty(dir string) {
 func Exec(path string, argv, env []string) error {
 	err := unix.Exec(path, argv, env)
 	return fmt.Errorf("exec: %w", &fs.PathError{Op: "exec", Path: path, Err: err})
+}
+
+// StartWatchdog starts a watchdog: it resets the machine after timeout, unless a
+// program has opened it by then and goes on feeding it.
+func StartWatchdog(path string, timeout time.Duration) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("start the watchdog: %w", err)
+	}
+	// Closed without the magic letter, it goes on counting.
+	defer f.Close()
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.WDIOC_SETTIMEOUT, int(timeout/time.Second)); err != nil {
+		// What the driver would count by itself may be too short for a start-up.
+		_, stop := f.WriteString("V")
+		return errors.Join(fmt.Errorf("set the watchdog %s to %v: %w", path, timeout, err), stop)
+	}
+	return nil
 }
