@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -63,6 +64,7 @@ func machine() *flow.Machine {
 		Transfer:   transfer,
 		Remote:     remote,
 		Registry:   registry.Dial,
+		Edit:       edit,
 		Cmdline:    cmdline,
 		Geteuid:    os.Geteuid,
 		Command:    os.Args,
@@ -283,4 +285,11 @@ func runOpenly(ctx context.Context, c run.Command) (int, error) {
 		return exit.Code, nil
 	}
 	return res.Code, err
+}
+
+// edit starts the person's editor on a file. Its name may come with arguments, as
+// for every program that asks for one.
+func edit(ctx context.Context, file string) error {
+	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi")
+	return run.Foreground(ctx, append(strings.Fields(editor), file))
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/rastos/rastos/internal/flow"
 )
 
 func bootCommand(s *session) *cobra.Command {
@@ -49,26 +47,5 @@ rastos-complete.service runs it at every boot.`,
 		},
 	}
 	cmd.Flags().BoolVar(&stay, "no-reboot", false, "do not reboot after a failed check")
-	return cmd
-}
-
-func etcCommand(s *session) *cobra.Command {
-	return group("etc", "Carry changes of /etc from one deployment to the next", etcFold(s))
-}
-
-func etcFold(s *session) *cobra.Command {
-	var r flow.FoldRequest
-	cmd := &cobra.Command{
-		Use:   "fold",
-		Short: "Carry late changes of /etc into the deployment that boots next",
-		Long: `Fold merges what changed in /etc since an upgrade was staged into the /etc of the
-deployment that boots next. rastos-fold.service runs it at shutdown, the initramfs
-once more before a deployment's first boot, in case a power cut came between.`,
-		Example: "  rastos etc fold",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return s.Machine.Fold(cmd.Context(), s.sink(), r) },
-	}
-	cmd.Flags().StringVar(&r.Top, "top", "", "`folder` where the file system's top level is mounted")
-	cmd.Flags().IntVar(&r.Deployment, "deployment", 0, "the `deployment` that is about to boot")
 	return cmd
 }

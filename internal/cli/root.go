@@ -117,7 +117,11 @@ func refineTree(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
+			err := check(cmd, args)
+			if err == nil {
+				err = cmd.ValidateFlagGroups() // cobra would, and its error have no code
+			}
+			if err != nil {
 				return usage(cmd, err)
 			}
 			return nil

@@ -49,7 +49,7 @@ func (s *session) printStatus(st flow.Status) error {
 		fmt.Fprintf(s.Stdout, "%s the running deployment is not healthy: %s\n", style.Warn("warning:"), b.Failure)
 	}
 	if st.Conflicts > 0 {
-		fmt.Fprintf(s.Stdout, "%s %d conflicts in /etc: look for files that end in .rastnew\n", style.Warn("warning:"), st.Conflicts)
+		fmt.Fprintf(s.Stdout, "%s %d conflicts in /etc: `rastos etc conflicts` lists them\n", style.Warn("warning:"), st.Conflicts)
 	}
 	fmt.Fprintln(s.Stdout)
 	t := report.NewTable("", "#DEPLOYMENT", "#NODE", "STATE", "CREATED", "REASON")

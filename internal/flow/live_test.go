@@ -141,6 +141,11 @@ func TestAChangeRunsAtOnce(t *testing.T) {
 	if st.Live != done.Deployment.Number || st.Booted.Number == st.Live {
 		t.Errorf("the status says that %d runs, and %d was booted", st.Live, st.Booted.Number)
 	}
+	// Its /etc is the one that differs, and conflicts.
+	b.check(os.WriteFile(filepath.Join(etc, "mine"), nil, 0o644))
+	if list, err := b.EtcDiff([]string{"mine"}); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
 	// It writes its own /etc from now on, and the next change goes on from that.
 	d, err := sys.Deploys.Get(st.Live)
 	b.check(err)

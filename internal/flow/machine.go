@@ -50,7 +50,9 @@ type Machine struct {
 	Registry func(name string, plain bool) (store registry.Store, tag string, err error)
 	// Remote runs a program that leads to another machine, and lets talk with it
 	// by its standard streams. It ends when both have.
-	Remote  func(ctx context.Context, argv []string, talk func(to io.WriteCloser, from io.Reader) error) error
+	Remote func(ctx context.Context, argv []string, talk func(to io.WriteCloser, from io.Reader) error) error
+	// Edit lets the person change a text file in their editor.
+	Edit    func(ctx context.Context, file string) error
 	Cmdline func() (string, error) // of the kernel
 	Geteuid func() int
 	Command []string // as it was typed, for the history

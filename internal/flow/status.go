@@ -52,7 +52,14 @@ func (m *Machine) status(sys *System) (Status, error) {
 			if d.State == deploy.Armed {
 				d.Shown = "trying"
 			}
-			st.Booted, st.Conflicts = d, len(d.Conflicts)
+			st.Booted = d
+		}
+		if d.Number == sys.Live {
+			open, err := sys.Deploys.Pending(d.Deployment)
+			if err != nil {
+				return st, err
+			}
+			st.Conflicts = len(open)
 		}
 		exhausted := d.Entry.Counted && d.Entry.Left == 0 // the loader puts it last
 		if st.Next == 0 && !exhausted && (d.State == deploy.Armed || d.State == deploy.Good) {
