@@ -47,17 +47,27 @@ func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, 
 		// already, or cannot be, what follows tells.
 		_, _ = m.Programs.Output(ctx, "mount", runningESP)
 	}
+	err = m.judge(ctx, sink, health, &out)
+	if err != nil && health != nil {
+		return out, m.refuseBlindly(ctx, sink, &out, errors.Join(health, err))
+	}
+	return out, err
+}
+
+// judge blesses or refuses the running deployment, and tells of a fallback.
+func (m *Machine) judge(ctx context.Context, sink report.Sink, health error, out *Outcome) error {
 	sys, err := m.Running()
 	if err != nil {
-		return out, errors.Join(health, err)
+		return err
 	}
+	defer sys.Close()
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		if health != nil {
 			out.Failure = health.Error()
-			return m.refuse(sys, sink, &out)
+			return m.refuse(sys, sink, out)
 		}
 		out.Healthy = true
-		if err := m.bless(sys, sink, &out); err != nil {
+		if err := m.bless(sys, sink, out); err != nil {
 			return err
 		}
 		if err := m.secondChances(os.DirFS(boot.EFIVarsDir)); err != nil {
@@ -66,14 +76,14 @@ func (m *Machine) CompleteBoot(ctx context.Context, sink report.Sink) (Outcome, 
 		return nil
 	})
 	if err != nil {
-		return out, err
+		return err
 	}
 	st, err := m.status(sys)
 	if err != nil {
-		return out, err
+		return err
 	}
 	out.Fallback = st.Fallback
-	return out, m.notice(st)
+	return m.notice(st)
 }
 
 // bless makes the running deployment good: its entry loses the counters, then
@@ -109,6 +119,37 @@ func (m *Machine) bless(sys *System, sink report.Sink, out *Outcome) error {
 // only where there is a good one to fall back to: a machine with no other way
 // to boot stays up so that a person can mend it.
 func (m *Machine) refuse(sys *System, sink report.Sink, out *Outcome) error {
+	entries, err := sys.entries()
+	if err != nil {
+		return err
+	}
+	// Without a counter the entry was picked by hand or was good before: no
+	// reboot would lead anywhere else.
+	return m.refused(sys, sink, out, entries[sys.Booted].Counted)
+}
+
+// refuseBlindly is refuse on a machine that cannot read its boot entries, or is
+// broken in another way: what it runs on may be the reason.
+func (m *Machine) refuseBlindly(ctx context.Context, sink report.Sink, out *Outcome, reason error) error {
+	out.Failure = reason.Error()
+	sys, err := m.open(m.topDir())
+	if err != nil {
+		return errors.Join(reason, err)
+	}
+	defer sys.Close()
+	sys.Booted = out.Deployment
+	unlock, err := m.WaitLock(ctx, sys.lockPath())
+	if err != nil {
+		return errors.Join(reason, err)
+	}
+	defer unlock()
+	if err := m.refused(sys, sink, out, true); err != nil {
+		return errors.Join(reason, err)
+	}
+	return nil
+}
+
+func (m *Machine) refused(sys *System, sink report.Sink, out *Outcome, counted bool) error {
 	d, err := sys.Deploys.Fail(sys.Booted, out.Failure)
 	if err != nil {
 		return err
@@ -119,13 +160,7 @@ func (m *Machine) refuse(sys *System, sink report.Sink, out *Outcome) error {
 		return err
 	}
 	_, none := deploy.LastGood(all, d.Number)
-	entries, err := sys.entries()
-	if err != nil {
-		return err
-	}
-	// Without a counter the entry was picked by hand or was good before: no
-	// reboot would lead anywhere else.
-	out.Reboot = d.State == deploy.Armed && none == nil && entries[d.Number].Counted &&
+	out.Reboot = d.State == deploy.Armed && none == nil && counted &&
 		d.Refused <= m.tries() // a loader that does not count would try for ever
 	return nil
 }

@@ -122,6 +122,42 @@ func TestALoaderThatDoesNotCountEndsInNoLoop(t *testing.T) {
 	}
 }
 
+// unhealthy is a start-up that ended in emergency mode.
+func (b *box) unhealthy() {
+	b.Programs = answers{"systemctl is-system-running": "maintenance\n", "systemctl list-units": `[{"unit":"efi.mount"}]`, "mount": ""}
+}
+
+func TestABrokenBootPartitionEndsInAFallback(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	_, err := b.upgrade(b.system(1), "2")
+	b.check(err)
+	b.unhealthy()
+	b.MountedESP = func(string) (boot.ESP, error) { return nil, errTest }
+	for booted, reboots := range map[int]bool{1: false, 2: true} { // the good one has nowhere to go
+		b.booted = booted
+		out, err := b.CompleteBoot(t.Context(), report.Discard{})
+		if err != nil || out.Reboot != reboots || out.Healthy {
+			t.Errorf("deployment %d: %+v, %v", booted, out, err)
+		}
+		d, err := b.system(booted).Deploys.Get(booted)
+		if err != nil || !strings.Contains(d.Failure, "emergency mode: failed: efi.mount") || !strings.Contains(d.Failure, errTest.Error()) {
+			t.Errorf("deployment %d: %q, %v", booted, d.Failure, err)
+		}
+	}
+}
+
+func TestAnUnhealthyBootIsToldAndTriedAgain(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	_, err := b.upgrade(b.system(1), "2")
+	b.check(err)
+	b.unhealthy()
+	b.booted = 2
+	out, err := b.CompleteBoot(t.Context(), report.Discard{})
+	if err != nil || !out.Reboot || out.Blessed || !strings.Contains(out.Failure, "emergency mode") {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 func TestAGoodDeploymentIsClearedOfAnOldFailure(t *testing.T) {
 	b := newBox(t, esptest.OldName)
 	sys := b.system(1)
