@@ -109,6 +109,7 @@ func (d *download) tryMirrors(ctx context.Context) error {
 			}
 			if d.req.Optional && errors.Is(err, errMissing) {
 				d.res.Status, d.res.URL = Missing, raw
+				os.Remove(d.part)
 				return nil
 			}
 			if round == 0 || !errors.Is(err, errBanned) { // what got it banned says more

@@ -112,8 +112,9 @@ func (s *session) run(ctx context.Context, args []string) int {
 	if code := s.loadConfig(); code != 0 {
 		return code
 	}
-	// What only prints its targets says nothing but errors.
+	// What only prints its targets says nothing but errors, and asks nothing.
 	s.mute = opt.Print && opt.Clean == 0
+	opt.NoConfirm = opt.NoConfirm || s.mute
 	if opt.Verbose > 0 {
 		s.showSettings()
 	}

@@ -60,7 +60,7 @@ const (
 func (c chance) common() string {
 	return c.maybe(20, " --noconfirm") + c.maybe(3, " --confirm") + c.maybe(3, " -v") + c.maybe(2, " --noprogressbar") +
 		c.maybe(3, " --color "+c.word("always never auto sometimes")) + c.maybe(2, " --arch "+c.word("m68k x86_64 any auto")) +
-		c.maybe(1, " --disable-download-timeout") + c.maybe(1, " --cachedir root/more/") + c.maybe(1, " --hookdir root/more") + c.maybe(1, " --logfile root/more.log")
+		c.maybe(1, " --disable-download-timeout") + c.maybe(1, " --cachedir root/more/") + c.maybe(1, " --hookdir root/more") + c.maybe(1, " --logfile root/var/log/pacman.log")
 }
 
 // changing are options of what changes the system.
@@ -198,9 +198,10 @@ func (c chance) servers(w *changes, repo string) string {
 // that a mirror has not got: pacman has failed to download something, and keeps
 // a new database that nobody vouches for; ours says what is missing. A backup
 // file that was not extracted: pacman writes (null) for its sum, ours the sum.
+// A URL and XferCommand: pacman looks for what came in the wrong place.
 func notAsPacman(theirs []outcome, tree []string) bool {
 	return slices.ContainsFunc(theirs, func(o outcome) bool {
-		return strings.Contains(o.err, ".sig' from ") && strings.Contains(o.err, "failed to retrieve some files")
+		return strings.Contains(o.err, ".sig' from ") || strings.Contains(o.err, "successfully but no file in the cache")
 	}) || slices.ContainsFunc(tree, func(line string) bool { return strings.Contains(line, `\t(null)`) })
 }
 
@@ -245,6 +246,11 @@ func TestFoundByChance(t *testing.T) {
 		{ofCore: "-", lines: []string{"-S t1 t3", "-Su", "-S extra-docs", "-Sp t1", "-Sy"}},
 		{options: "ParallelDownloads = 1", ofCore: "Server = " + w.server.URL + "/nowhere\n", lines: []string{"-Syu", "-S t1 t2", "-Su"}},
 		{options: "LocalFileSigLevel = Required\nRemoteFileSigLevel = Required", lines: []string{"-U core/t1-1-1-any.pkg.tar.zst", "-U file://" + w.dir + "/core/t1-1-1-any.pkg.tar.zst"}},
+		{options: "HoldPkg = friend app", lines: []string{"-Rp friend", "-Rsp app"}},
+		{options: "[absent]", lines: []string{"-S --assume-installed lib>=3 t1", "-U core/t1-1-1-any.pkg.tar.zst"}},
+		{options: "XferCommand = /bin/false %u", ofCore: "SigLevel = Optional\n", lines: []string{"-S t1"}},
+		{options: "XferCommand = /usr/bin/curl -sfRo %o %u", ofCore: "SigLevel = Optional\n", lines: []string{"-Sy", "-S t1"}},
+		{options: "RemoteFileSigLevel = Optional", lines: []string{"-U " + w.server.URL + "/core/t1-1-1-any.pkg.tar.zst"}},
 		{lines: []string{"-U file:///nowhere/t1-1-1-any.pkg.tar.zst"}},
 		{lines: []string{"-U nope.pkg.tar.zst packages/lib-1-1-any.pkg.tar.zst pacman.conf core/down-1-1-any.pkg.tar.zst"}},
 		{lines: []string{"-U packages/lib-1-1-any.pkg.tar.zst core/lib-2-1-any.pkg.tar.zst packages/app-1-1-any.pkg.tar.zst extra/lib-3-1-any.pkg.tar.zst"}},
@@ -258,6 +264,14 @@ func TestFoundByChance(t *testing.T) {
 			steps = append(steps, step{"y\ny\ny\ny\n", line})
 		}
 		w.both(steps...)
+	}
+}
+
+// TestSelectionsAsPacman types what is no selection, or hardly one.
+func TestSelectionsAsPacman(t *testing.T) {
+	w := newChanges(t)
+	for _, text := range []string{"2-", "^", "-", "1-2-3", "^^1", "0", "+1", "1\t2", "1,,2", " ", ",", "^ 1", "1 ^", "-1", "1--2", "1-", "2-2", "^1-3", "01", "1x", "1 5"} {
+		w.both(step{text + "\ny\n", "-S tools"}, step{text + "\n\ny\n", "-S user"})
 	}
 }
 

@@ -56,13 +56,13 @@ func (s *session) loadConfig() int {
 	if !s.openRoot() || !(s.opt.Op == cmdline.OpDatabase && s.opt.Check == 1) && !s.openLocal() {
 		return failedSetup
 	}
+	s.registerRepos()
 	for _, text := range s.opt.Assume {
 		if d := desc.ParseDep(text); d.Op != desc.Any && d.Op != desc.Eq {
 			s.stderr("%serror: %sFailed to pass assume-installed entry to libalpm", s.tint.Err, s.tint.Off)
 			return failedSetup
 		}
 	}
-	s.registerRepos()
 	return 0
 }
 

@@ -4,6 +4,7 @@ package pacman
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -121,9 +122,9 @@ func (a *asker) number(count int) int {
 	}
 }
 
-// index reads a number between two others.
+// index reads a number between two others. As with pacman, nothing is 0.
 func (a *asker) index(text string, from, to int) (int, bool) {
-	n, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(cmp.Or(text, "0"))
 	switch {
 	case err != nil:
 		a.errorf("invalid number: %s", text)
@@ -161,7 +162,7 @@ func (a *asker) selection(count int) (chosen []bool, ok bool) {
 // parseSelection reads "1 3-5, ^4": the first entry without ^ begins with
 // nothing chosen.
 func (a *asker) parseSelection(chosen []bool, text string) bool {
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' })
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 	for i, word := range words {
 		word, without := strings.CutPrefix(word, "^")
 		if i == 0 && !without {
