@@ -84,7 +84,14 @@ func (j *job) linkTarget(h *tar.Header) (string, error) {
 	}
 	defer j.r.release(d)
 	var st unix.Stat_t
-	if unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return "", j.unlinked(h)
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		j.links[h.Linkname] = true
+	case unix.S_IFREG:
+	default:
 		return "", j.unlinked(h)
 	}
 	return h.Linkname, nil
