@@ -3,6 +3,8 @@
 package solve
 
 import (
+	"slices"
+
 	"github.com/rastos/rastos/alpm/desc"
 )
 
@@ -303,7 +305,8 @@ func (s *state) unmet() []Missing {
 			}
 		}
 		for _, r := range s.ranges(n.pkg) {
-			if newOnes.satisfierOfAll(r, nil) == nil && s.local.satisfierOfAll(r, changed) == nil {
+			told := slices.ContainsFunc(r, func(d desc.Dep) bool { return !met(d) })
+			if !told && newOnes.satisfierOfAll(r, nil) == nil && s.local.satisfierOfAll(r, changed) == nil {
 				missing = append(missing, Missing{Package: n.pkg.Name, Version: n.pkg.Version, Dep: r[len(r)-1], Range: r})
 			}
 		}
