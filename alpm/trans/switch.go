@@ -256,6 +256,9 @@ func (s *switcher) begin(i int) {
 	s.tell(Event{Kind: st.kind(), Name: st.name(), Text: text, Done: int64(s.runner.done + 1), Total: int64(s.total)})
 	if st.put != nil {
 		for _, e := range st.put.warnings {
+			if e.About == AboutDirMode && s.work.rmdirs[strings.TrimSuffix(e.Path, "/")] {
+				continue // gone since; if it is there all the same, who is to make it tells
+			}
 			s.tell(e)
 		}
 	}
