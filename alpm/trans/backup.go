@@ -85,7 +85,7 @@ func (j *placing) decideFile(h *tar.Header, path string) (extract.Decision, erro
 	case err != nil:
 		return d, err
 	case keep:
-		d.As = j.pacnew(path)
+		return j.pacnew(path), nil
 	case !is:
 		return d, j.giveUp(path, orig)
 	case h.Typeflag != tar.TypeReg:
@@ -118,16 +118,16 @@ func (j *placing) settleFile(path, orig, shipped string) (extract.Decision, erro
 	case local == shipped, orig != "" && orig == local && orig != shipped:
 		// The same, and replaced for its times; or only the package changed it.
 		// A .pacnew of an earlier version has had its time.
-		if before {
+		if before && !blocked(j.tree, pacnewName(path)) {
 			err = j.tree.Remove(pacnewName(path))
 		}
 		return extract.Decision{}, err
 	case orig != "" && orig == shipped && before:
-		return extract.Decision{As: pacnewName(path)}, nil
+		return j.beside(path), nil
 	case orig != "" && orig == shipped: // only the person changed it
 		return extract.Decision{Skip: true}, nil
 	}
-	return extract.Decision{As: j.pacnew(path)}, nil
+	return j.pacnew(path), nil
 }
 
 // decideLink handles a link among the backup files: there is no content to
@@ -136,17 +136,47 @@ func (j *placing) decideLink(h *tar.Header, path string, d extract.Decision) (ex
 	if to, err := j.tree.Readlink(path); err == nil && to == h.Linkname {
 		return d, nil
 	}
-	d.As = j.pacnew(path)
+	as := j.pacnew(path)
+	d.As, d.Skip = as.As, as.Skip
 	return d, nil
 }
 
-func (j *placing) pacnew(path string) string {
-	e := pacnewEvent(j.a.info.Name, path)
-	if info, err := j.tree.Lstat(e.Path); err == nil && info.IsDir() {
-		_ = j.tree.Remove(e.Path + "/") // an empty one is no obstacle
+// pacnew puts a package's file beside the one that is kept, and tells of it.
+func (j *placing) pacnew(path string) extract.Decision {
+	d := j.beside(path)
+	if !d.Skip {
+		j.events = append(j.events, pacnewEvent(j.a.info.Name, path))
 	}
-	j.events = append(j.events, e)
-	return e.Path
+	return d
+}
+
+// beside is where a file goes whose name is kept. An empty directory there is no
+// obstacle; with one that has something in it the file is left out.
+func (j *placing) beside(path string) extract.Decision {
+	as := pacnewName(path)
+	if blocked(j.tree, as) {
+		j.events = append(j.events, blockedEvent(j.a.info.Name, as))
+		return extract.Decision{Skip: true}
+	}
+	if info, err := j.tree.Lstat(as); err == nil && info.IsDir() {
+		_ = j.tree.Remove(as + "/")
+	}
+	return extract.Decision{As: as}
+}
+
+// blocked tells whether there is a directory at path that something is in.
+func blocked(t *rootfs.Tree, path string) bool {
+	info, err := t.Lstat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	empty, err := t.Empty(path)
+	return err != nil || !empty
+}
+
+func blockedEvent(pkg, path string) Event {
+	return Event{Kind: EventWarning, Name: pkg, Path: path, About: AboutBlocked,
+		Text: "the package's version of the file that was kept is left out: /" + path + " is a directory"}
 }
 
 // pacnewEvent tells that a package's version of a file is put beside it.

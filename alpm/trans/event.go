@@ -52,6 +52,7 @@ const (
 	AboutProgram     = "program"      // a scriptlet, a hook or ldconfig that failed
 	AboutHookDepends = "hook-depends" // the hook Name, which needs a package that is not installed
 	AboutDirMode     = "dir-mode"     // Path; Args: the mode that it has, the package's
+	AboutBlocked     = "blocked"      // Path, where a file was to go and a directory is
 	AboutHardLink    = "hard-link"    // Path; Args: the file that was not extracted
 	AboutKeys        = "keys"         // the keys of package Name, which did not get into the root's keyring: Err says why
 	AboutDirOwner    = "dir-owner"    // Path; Args: uid and gid that it has, the package's

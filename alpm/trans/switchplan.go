@@ -231,14 +231,13 @@ func (w *switching) file(p *stagedPackage, old *desc.Package, f *stagedFile) err
 		return fmt.Errorf("read /%s: %w", f.Path, err)
 	case local == shipped, orig != "" && orig == local && orig != shipped:
 		w.add(move) // the same, or only the package changed it
-		if before != "" {
+		if before != "" && !blocked(w.tree, pacnewName(f.Path)) {
 			w.add(operation{Do: opRemove, Path: pacnewName(f.Path), ID: before}) // of an earlier version
 		}
 	case orig != "" && orig == shipped && before == "":
 		w.add(operation{Do: opDrop, Path: f.Temp}) // only the person changed it
-	case orig != "" && orig == shipped:
-		move.To = pacnewName(f.Path) // in an earlier one's place
-		w.add(move)
+	case orig != "" && orig == shipped: // in an earlier one's place
+		w.beside(p, move, nil)
 	default:
 		w.pacnew(p, move)
 	}
@@ -261,7 +260,16 @@ func (w *switching) giveUp(old *desc.Package, f *stagedFile, orig string, move o
 
 func (w *switching) pacnew(p *stagedPackage, move operation) {
 	event := pacnewEvent(p.Name, move.To)
-	move.To, move.tell = event.Path, &event
+	w.beside(p, move, &event)
+}
+
+// beside is placing.beside.
+func (w *switching) beside(p *stagedPackage, move operation, tell *Event) {
+	move.To, move.tell = pacnewName(move.To), tell
+	if blocked(w.tree, move.To) {
+		event := blockedEvent(p.Name, move.To)
+		move = operation{Do: opDrop, Path: move.Path, tell: &event}
+	}
 	w.add(move)
 }
 

@@ -358,6 +358,8 @@ func (p *progress) warning(e trans.Event) string {
 		return fmt.Sprintf("directory permissions differ on %s\nfilesystem: %s  package: %s", path, e.Args[0], e.Args[1])
 	case e.About == trans.AboutDirOwner:
 		return "" // pacman says nothing of it: packages give directories to users that they make
+	case e.About == trans.AboutBlocked:
+		return "warning given when extracting " + p.t.conf.RootDir + e.Path + " (Could not unlink)"
 	case e.About == trans.AboutHardLink && len(e.Args) == 1:
 		return fmt.Sprintf("warning given when extracting %s%s (Hard-link target '%s' does not exist.)", p.t.conf.RootDir, e.Path, e.Args[0])
 	case e.About == trans.AboutBanned && len(e.Args) == 1:
