@@ -128,7 +128,7 @@ func scriptlets(p *desc.Package, st statement) []byte {
 		case "s":
 			functions = append(functions, words[1:]...)
 		case "x":
-			removes[word(words, 1)] += "; rm -f " + word(words, 2)
+			removes[word(words, 1)] += removal(word(words, 2))
 			if !slices.Contains(functions, word(words, 1)) {
 				functions = append(functions, word(words, 1))
 			}
@@ -145,6 +145,12 @@ func scriptlets(p *desc.Package, st statement) []byte {
 		text += fmt.Sprintf("%s() { seen %s %s-%s \"$@\"; echo said by %[1]s%[5]s; }\n", name, name, p.Name, p.Version, removes[name])
 	}
 	return []byte(text)
+}
+
+// removal is a command that removes a file. A directory it lets be: ours makes
+// new ones earlier.
+func removal(path string) string {
+	return fmt.Sprintf("; [ -d %[1]s -a ! -h %[1]s ] || rm -f %[1]s", path)
 }
 
 // database is a sync database of these packages.
@@ -188,7 +194,7 @@ func hook(st statement) string {
 				trigger += key + " = " + v + "\n"
 			}
 		case "Removes":
-			removes += "; rm -f " + value
+			removes += removal(value)
 		default:
 			needs = needs || key == "NeedsTargets"
 			action += line

@@ -199,13 +199,13 @@ func (j *judge) report(ctx context.Context, seed int, s story, v verdict) string
 }
 
 // TestSoak tells stories for RASTOS_TEST_SOAK_MINUTES (20), at least ten
-// thousand in that time, and writes the figures of it.
+// thousand in that time on an idle machine, and writes the figures of it.
 func TestSoak(t *testing.T) {
 	testkit.Soak(t)
 	j := newJudge(t)
-	const first, most = 1_000_000, 100_000_000
+	first := number(t, "RASTOS_TEST_FIRST_SEED", 1_000_000)
 	minutes := number(t, "RASTOS_TEST_SOAK_MINUTES", 20)
-	sum := j.tellAll(t, first, most, time.Now().Add(time.Duration(minutes)*time.Minute))
+	sum := j.tellAll(t, first, first+number(t, "RASTOS_TEST_SEEDS", 100_000_000), time.Now().Add(time.Duration(minutes)*time.Minute))
 	for name, value := range map[string]int{"differential-cases": sum.stories, "differential-differences": sum.differences} {
 		f := figure.Figure{Name: name, Value: float64(value), Unit: "count", Ours: float64(value), Peer: "pacman", Runs: 1, Command: "make soak", Date: time.Now().UTC()}
 		if err := figure.Write("../../build/figures", f); err != nil {

@@ -2,7 +2,10 @@
 
 package differential_test
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // exception is a way in which ours differs on purpose. A story in which it
 // shows is told no further.
@@ -39,6 +42,14 @@ func exceptions() []exception {
 			},
 		},
 		{
+			name: "directory-for-pacnew",
+			why: "a person put a directory where a .pacnew is to go, and something into it: libalpm says that the file is there, or leaves half a package; " +
+				"ours leaves the file out and says so",
+			shows: func(r *reached) bool {
+				return strings.Contains(r.outcomes[0].err, ".pacnew (Could not unlink)") && r.outcomes[1].code == 0
+			},
+		},
+		{
 			name: "search",
 			why:  "pacman takes the first package that it comes upon and gives up where that leads nowhere; ours searches on",
 			shows: func(r *reached) bool {
@@ -70,6 +81,18 @@ func exceptions() []exception {
 			why: "a file that goes from one package to another, and that a person had removed: pacman installs it with the new owner and " +
 				"removes it with the old one's upgrade; with ours it stays",
 			shows: func(r *reached) bool { return r.ownedKept() },
+		},
+		{
+			name: "shared-and-saved",
+			why: "a file that two packages own, and that the new version of one has no more: pacman takes it away, or puts it aside as .pacsave " +
+				"where it is a backup file; with ours the other one keeps it",
+			shows: func(r *reached) bool { return r.savedFromOwner() },
+		},
+		{
+			name: "scriptlet-removes-what-comes",
+			why: "without a journal new packages are written side by side, and their post_install functions run in order when all are there: " +
+				"one that removes a file of a package after it then finds it",
+			shows: func(r *reached) bool { return r.bareLacks() },
 		},
 		{
 			name: "replaced-and-upgraded",
@@ -104,6 +127,46 @@ func (r *reached) ownedKept() bool {
 		}
 	}
 	return true
+}
+
+// savedFromOwner tells the same of files that pacman put aside.
+func (r *reached) savedFromOwner() bool {
+	theirs, tree, found := r.outcomes[0], maps.Clone(r.trees[0]), false
+	for line := range strings.Lines(r.outcomes[0].err) {
+		rest, warned := strings.CutPrefix(line, "warning: ROOT/")
+		path, saved, _ := strings.Cut(rest, " saved as ROOT/")
+		if saved = strings.TrimSuffix(saved, "\n"); !warned || saved == "" || r.trees[0][path] != "" || !r.owned(path) || r.trees[1][saved] != "" {
+			continue
+		}
+		found = true
+		theirs.err = strings.Replace(theirs.err, line, "", 1)
+		delete(tree, saved)
+		const log = "var/log/pacman.log"
+		tree[log] = strings.Replace(tree[log], "[ALPM] "+strings.TrimSuffix(line, "\n")+`\n`, "", 1)
+	}
+	m := &reached{outcomes: []outcome{theirs, r.outcomes[1]}, trees: []map[string]string{tree, r.trees[1]}}
+	return found && m.ownedKept()
+}
+
+// bareLacks tells whether nothing differs but that files of installed packages
+// are missing where ours kept no journal, and that scriptlets saw files.
+func (r *reached) bareLacks() bool {
+	found := false
+	for name, line := range r.trees[1] {
+		switch bare := r.trees[2][name]; {
+		case bare == line || name == "seen":
+		case bare != "" || !r.owned(name):
+			return false
+		default:
+			found = true
+		}
+	}
+	for name := range r.trees[2] {
+		if r.trees[1][name] == "" {
+			return false
+		}
+	}
+	return found && r.outcomes[0] == r.outcomes[1]
 }
 
 // owned tells whether an installed package has a file of that name.
