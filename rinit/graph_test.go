@@ -120,7 +120,7 @@ func TestStart(t *testing.T) {
 		{"cron", "cron"}, {"cron sshd db", "db sshd/cron"},   // alternatives
 		{"db db", "db"},
 	} {
-		plan, err := g.Start(strings.Fields(c.names)...)
+		plan, err := g.Start(nil, strings.Fields(c.names)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestStart(t *testing.T) {
 		}
 	}
 	var unknown *UnknownError
-	if _, err := g.Start("web", "nginks"); !errors.As(err, &unknown) || unknown.Hint() != `did you mean "nginx"?` {
+	if _, err := g.Start(nil, "web", "nginks"); !errors.As(err, &unknown) || unknown.Hint() != `did you mean "nginx"?` {
 		t.Errorf("%v", err)
 	}
 }
@@ -263,7 +263,7 @@ func thousand(t *testing.T, property func(*rapid.T)) {
 func TestStartOrderIsRight(t *testing.T) {
 	thousand(t, func(t *rapid.T) {
 		g := graphs(t)
-		plan, err := g.Start(rapid.SliceOfN(rapid.SampledFrom(g.Names()), 1, 5).Draw(t, "names")...)
+		plan, err := g.Start(nil, rapid.SliceOfN(rapid.SampledFrom(g.Names()), 1, 5).Draw(t, "names")...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -59,15 +59,15 @@ func (e *UnknownError) Hint() string {
 
 // Start plans the start of services with all that they need: dependencies, wants,
 // the contents of bundles, and for a virtual service the first of its providers
-// unless another one starts anyhow.
-func (g *Graph) Start(names ...string) (Plan, error) {
+// unless another one starts anyhow, or is there already; nil: none is.
+func (g *Graph) Start(there func(name string) bool, names ...string) (Plan, error) {
 	if err := g.known(names); err != nil {
 		return nil, err
 	}
 	members := map[string]bool{}
 	g.pull(members, names)
 	for {
-		chosen := g.provider(members)
+		chosen := g.provider(members, there)
 		if chosen == "" {
 			break
 		}
@@ -117,10 +117,11 @@ func (g *Graph) pull(members map[string]bool, names []string) {
 
 // provider returns what must be added for the first virtual service of which no
 // provider is there.
-func (g *Graph) provider(members map[string]bool) string {
+func (g *Graph) provider(members map[string]bool, there func(string) bool) string {
+	has := func(p string) bool { return members[p] || there != nil && there(p) }
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		providers := g.services[name].Providers
-		if len(providers) == 0 || slices.ContainsFunc(providers, func(p string) bool { return members[p] }) {
+		if len(providers) == 0 || slices.ContainsFunc(providers, has) {
 			continue
 		}
 		for _, p := range providers {
@@ -140,7 +141,7 @@ func (g *Graph) Stop(names ...string) (Plan, error) {
 		return nil, err
 	}
 	members := map[string]bool{}
-	for queue := g.unbundle(names); len(queue) > 0; queue = queue[1:] {
+	for queue := g.Unbundle(names); len(queue) > 0; queue = queue[1:] {
 		if members[queue[0]] {
 			continue
 		}
@@ -164,8 +165,8 @@ func (g *Graph) Stop(names ...string) (Plan, error) {
 	return inOrder(steps), nil
 }
 
-// unbundle adds the contents of bundles.
-func (g *Graph) unbundle(names []string) []string {
+// Unbundle adds the contents of bundles.
+func (g *Graph) Unbundle(names []string) []string {
 	all := slices.Clone(names)
 	for i := 0; i < len(all); i++ {
 		for _, e := range g.before[all[i]] {

@@ -69,6 +69,7 @@ func machine() *flow.Machine {
 		Geteuid:    os.Geteuid,
 		Command:    os.Args,
 		User:       person(),
+		Environ:    os.Environ(),
 		Now:        time.Now,
 		NewUUID:    newUUID,
 		Random:     rand.Reader,

@@ -15,7 +15,21 @@ import (
 )
 
 func serviceCommand(s *session) *cobra.Command {
-	return group("service", "Check, format and draw service files", serviceCheck(s), serviceFmt(s), serviceGraph(s))
+	return group("service", "Run services, and look after their files",
+		serviceSupervise(s),
+		serviceList(s),
+		serviceStatus(s),
+		serviceStart(s),
+		serviceStop(s),
+		serviceRestart(s),
+		serviceReload(s),
+		serviceEnable(s),
+		serviceDisable(s),
+		serviceLogs(s),
+		serviceCheck(s),
+		serviceFmt(s),
+		serviceGraph(s),
+	)
 }
 
 const serviceFilesLong = `

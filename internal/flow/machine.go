@@ -55,6 +55,7 @@ type Machine struct {
 	Edit    func(ctx context.Context, file string) error
 	Cmdline func() (string, error) // of the kernel
 	Geteuid func() int
+	Environ []string // of this process
 	Command []string // as it was typed, for the history
 	User    string   // who typed it
 	Now     func() time.Time

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/rinit"
@@ -40,7 +41,11 @@ func (t serviceText) ext() string { return path.Ext(t.path) }
 // not among them does not exist.
 func (m *Machine) serviceTexts(r ServiceFiles) (texts []serviceText, whole bool, err error) {
 	if len(r.Paths) == 0 {
-		texts, err = m.systemTexts(r.Root)
+		texts, err = m.folderTexts(r.Root, serviceFolders)
+		if err == nil && texts == nil {
+			err = report.WithHint(fmt.Errorf("%s has no services of rinit: there is neither /%s nor /%s", rootName(r.Root), serviceFolders[0], serviceFolders[1]),
+				"name the files or folders that are meant")
+		}
 		return texts, true, err
 	}
 	inFolder := map[string]bool{}
@@ -83,32 +88,33 @@ func readAtMost(name string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most+1))
 }
 
-// systemTexts reads the files of a system.
-func (m *Machine) systemTexts(root string) ([]serviceText, error) {
+func rootName(root string) string {
 	if root == "" {
-		root = "/"
+		return "/"
 	}
+	return root
+}
+
+// folderTexts reads the files in folders of a system; nil, if there is none of
+// them. What is in an earlier one is above what is in a later one.
+func (m *Machine) folderTexts(root string, folders []string) ([]serviceText, error) {
+	root = rootName(root)
 	tree, err := m.Tree(root)
 	if err != nil {
 		return nil, fmt.Errorf("look for services in %s: %w", root, err)
 	}
 	defer tree.Close()
 	var all []serviceText
-	seen, missing := map[string]bool{}, 0
-	for _, dir := range serviceFolders {
+	seen := map[string]bool{}
+	for _, dir := range folders {
 		found, err := folderTexts(tree, dir, filepath.Join(root, dir), seen)
 		if errors.Is(err, fs.ErrNotExist) {
-			missing++
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
-	}
-	if missing == len(serviceFolders) {
-		return nil, report.WithHint(fmt.Errorf("%s has no services of rinit: there is neither /%s nor /%s", root, serviceFolders[0], serviceFolders[1]),
-			"name the files or folders that are meant")
+		all = slices.Concat([]serviceText{}, all, found)
 	}
 	return all, nil
 }
@@ -158,10 +164,16 @@ func (m *Machine) CheckServices(r ServiceFiles) (ServiceCheck, error) {
 // something is wrong, there is no graph.
 func (m *Machine) linkServices(r ServiceFiles) (ServiceCheck, map[string]*rinit.Graph, error) {
 	texts, whole, err := m.serviceTexts(r)
-	check := ServiceCheck{Files: []string{}}
 	if err != nil {
-		return check, nil, err
+		return ServiceCheck{}, nil, err
 	}
+	check, graphs := linkTexts(texts, whole)
+	return check, graphs, nil
+}
+
+// linkTexts puts service files together, by their endings.
+func linkTexts(texts []serviceText, whole bool) (ServiceCheck, map[string]*rinit.Graph) {
+	check := ServiceCheck{Files: []string{}}
 	files := map[string][]*rinit.File{}
 	for _, t := range texts {
 		f, err := rinit.Decode(t.path, t.data)
@@ -184,9 +196,9 @@ func (m *Machine) linkServices(r ServiceFiles) (ServiceCheck, map[string]*rinit.
 	}
 	check.Mistakes, check.Warnings = check.Mistakes.Sorted(), check.Warnings.Sorted()
 	if len(check.Mistakes) > 0 {
-		return check, nil, nil
+		return check, nil
 	}
-	return check, graphs, nil
+	return check, graphs
 }
 
 // ServiceFormat is one file beside its form.

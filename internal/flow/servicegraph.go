@@ -81,7 +81,7 @@ func (s *ServiceGraph) order(names map[rinit.Runlevel][]string) error {
 	s.Start, s.Stop = []LevelPlan{}, []LevelPlan{}
 	up := map[string]bool{}
 	for _, level := range []rinit.Runlevel{rinit.Boot, rinit.Default} {
-		start, err := s.Graph.Start(names[level]...)
+		start, err := s.Graph.Start(nil, names[level]...)
 		if err != nil {
 			return err
 		}

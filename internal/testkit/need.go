@@ -56,6 +56,17 @@ func NeedKernelFS(t testing.TB, name string) {
 	missing(t, "the "+name+" file system in the kernel")
 }
 
+// NeedCgroup2 asks for root and a hierarchy of cgroups of version 2 to make some
+// in, with controllers or without.
+func NeedCgroup2(t testing.TB) {
+	t.Helper()
+	NeedRoot(t)
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil || !strings.Contains(string(mounts), " cgroup2 rw") {
+		missing(t, "a hierarchy of cgroups of version 2 that can be written to")
+	}
+}
+
 // Integration marks a test of levels 2 to 4 (real file systems, peers that
 // take long, virtual machines). It runs when RASTOS_TEST_INTEGRATION=1, which
 // `make test` sets for its later suites.

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/rinit"
+)
+
+// ServiceScope says whose services are meant.
+type ServiceScope struct {
+	User bool   // those of the user who asks; else the system's
+	Root string // of a system that does not run; "": this machine
+}
+
+// servicePlaces are the folders of a scope.
+type servicePlaces struct {
+	ext     string   // of its service files
+	folders []string // with service files, below the root; the first is above the others
+	enabled string   // with a link for each enabled service, below the root
+	runtime string
+	logs    string
+}
+
+// places finds them; those of users by the XDG base directory specification.
+func (m *Machine) places(scope ServiceScope) (servicePlaces, error) {
+	if !scope.User {
+		return servicePlaces{rinit.SystemExt, serviceFolders, "etc/rinit/enabled", "/run/rinit", "/var/log/rinit"}, nil
+	}
+	home := m.variable("HOME")
+	find := func(variable, below string) string {
+		if dir := m.variable(variable); path.IsAbs(dir) {
+			return path.Join(dir, "rinit")
+		}
+		return path.Join(home, below, "rinit")
+	}
+	p := servicePlaces{ext: rinit.UserExt, logs: path.Join(find("XDG_STATE_HOME", ".local/state"), "log")}
+	config, data := find("XDG_CONFIG_HOME", ".config"), find("XDG_DATA_HOME", ".local/share")
+	runtime := m.variable("XDG_RUNTIME_DIR")
+	switch {
+	case !path.IsAbs(home):
+		return p, errors.New("services of a user: HOME names no folder")
+	case !path.IsAbs(runtime):
+		return p, report.WithHint(errors.New("services of a user: XDG_RUNTIME_DIR names no folder"), "a login sets it; a folder that only the user can open will do")
+	}
+	p.runtime = path.Join(runtime, "rinit")
+	for _, dir := range []string{config, data, "/usr/share/rinit"} {
+		p.folders = append(p.folders, strings.TrimPrefix(path.Join(dir, "user"), "/"))
+	}
+	p.enabled = strings.TrimPrefix(path.Join(config, "enabled"), "/")
+	return p, nil
+}
+
+// variable is one of the environment.
+func (m *Machine) variable(name string) string {
+	for _, v := range m.Environ {
+		if value, is := strings.CutPrefix(v, name+"="); is {
+			return value
+		}
+	}
+	return ""
+}
+
+// scopeGraph reads the services of a scope. Mistakes in them are a rinit.Mistakes.
+func (m *Machine) scopeGraph(scope ServiceScope, p servicePlaces) (*rinit.Graph, error) {
+	texts, err := m.folderTexts(scope.Root, p.folders)
+	if err != nil {
+		return nil, err
+	}
+	check, graphs := linkTexts(texts, true)
+	if err := check.Mistakes.Err(); err != nil {
+		return nil, err
+	}
+	if g := graphs[p.ext]; g != nil {
+		return g, nil
+	}
+	return rinit.Link(nil, false)
+}
+
+// enabledServices are the names of the services that are enabled.
+func enabledServices(tree folderFS, p servicePlaces) ([]string, error) {
+	entries, err := tree.ReadDir(p.enabled)
+	if err != nil && !isAbsent(err) {
+		return nil, fmt.Errorf("see which services are enabled: %w", err)
+	}
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+// EnableServices makes services start with their manager, where their files say
+// that they start by themselves. It returns those that it enabled.
+func (m *Machine) EnableServices(scope ServiceScope, names []string) ([]string, error) {
+	return m.changeEnabled(scope, names, func(tree Tree, p servicePlaces, name string, on bool) error {
+		if on {
+			return fmt.Errorf("service %s is already enabled", name)
+		}
+		if err := tree.MkdirAll(p.enabled, 0o755); err != nil {
+			return err
+		}
+		for _, dir := range p.folders {
+			file := path.Join(dir, name+p.ext)
+			if _, err := tree.Lstat(file); err == nil {
+				return tree.Symlink("/"+file, path.Join(p.enabled, name))
+			}
+		}
+		return fmt.Errorf("service %s does not exist", name)
+	})
+}
+
+// DisableServices takes that back.
+func (m *Machine) DisableServices(scope ServiceScope, names []string) ([]string, error) {
+	return m.changeEnabled(scope, names, func(tree Tree, p servicePlaces, name string, on bool) error {
+		if !on {
+			return fmt.Errorf("service %s is not enabled", name)
+		}
+		return tree.Remove(path.Join(p.enabled, name))
+	})
+}
+
+// changeEnabled changes one service after the other; an error does not keep the
+// others from being changed.
+func (m *Machine) changeEnabled(scope ServiceScope, names []string, change func(tree Tree, p servicePlaces, name string, on bool) error) ([]string, error) {
+	p, err := m.places(scope)
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.scopeGraph(scope, p)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := m.Tree(rootName(scope.Root))
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	enabled, err := enabledServices(tree, p)
+	if err != nil {
+		return nil, err
+	}
+	on := map[string]bool{}
+	for _, name := range enabled {
+		on[name] = true
+	}
+	changed, all := []string{}, error(nil)
+	for _, name := range names {
+		err := error(&rinit.UnknownError{Name: name})
+		if g.Service(name) != nil || on[name] {
+			err = change(tree, p, name, on[name])
+		}
+		if err == nil {
+			changed = append(changed, name)
+		}
+		all = errors.Join(all, err)
+	}
+	return changed, all
+}
