@@ -103,6 +103,11 @@ func lines(all []string) (out string) {
 func (w *world) do(ev Event) {
 	w.t.Helper()
 	w.log = append(w.log, fmt.Sprintf("%v %T %+v", w.now.Sub(time.Unix(1e9, 0)), ev, ev))
+	if again, is := ev.(Restart); is {
+		for _, name := range w.m.graph.Unbundle(again.Names) {
+			w.streak[name] = 0
+		}
+	}
 	before := map[string]unit{}
 	for name, u := range w.m.units {
 		before[name] = *u
@@ -113,11 +118,6 @@ func (w *world) do(ev Event) {
 	}
 	for name, u := range w.m.units {
 		if !u.want {
-			w.streak[name] = 0
-		}
-	}
-	if again, is := ev.(Restart); is {
-		for _, name := range w.m.graph.Unbundle(again.Names) {
 			w.streak[name] = 0
 		}
 	}
@@ -250,7 +250,7 @@ func (w *world) checkReload(before map[string]unit) {
 		}
 	}
 	for name, old := range before {
-		if old.phase == up && w.m.units[name] == nil {
+		if old.phase == up && old.want && w.m.units[name] == nil {
 			w.fail("a reload forgets %s, which is up", name)
 		}
 	}
@@ -379,10 +379,10 @@ func (w *world) phases() map[string]phase {
 }
 
 // services draws some that may be linked: relations lead to smaller numbers.
-func services(t *rapid.T, most int) []rinit.Service {
+func services(t *rapid.T, least, most int) []rinit.Service {
 	var out []rinit.Service
-	name := func(i int) string { return fmt.Sprintf("s%02d", i) }
-	for i := range rapid.IntRange(1, most).Draw(t, "services") {
+	name := func(i int) string { return fmt.Sprintf("s%03d", i) }
+	for i := range rapid.IntRange(least, most).Draw(t, "services") {
 		some := func(label string, least, most int) (names []string) {
 			for _, j := range rapid.SliceOfNDistinct(rapid.IntRange(0, max(0, i-1)), least, most, rapid.ID).Draw(t, label) {
 				if j < i && j < len(out) {
