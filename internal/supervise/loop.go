@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"sync"
@@ -126,7 +127,7 @@ func newLoop(c Config, s Services) *loop {
 
 // contain settles how what services start is kept together.
 func (m *loop) contain(ctx context.Context) error {
-	groups, err := process.OpenCgroups("rastos-services")
+	groups, err := process.OpenCgroups(cgroupName(m.Runtime))
 	if err != nil {
 		m.Note("", fmt.Sprintf("what leaves its process group will survive its service: %v", err), true)
 	} else if err := groups.KillAll(); err != nil {
@@ -137,6 +138,12 @@ func (m *loop) contain(ctx context.Context) error {
 		return nil
 	}
 	return m.children.Adopt(ctx)
+}
+
+// cgroupName is the folder of cgroups of the manager with that runtime folder:
+// another one may run beside it, and its services are its own.
+func cgroupName(runtime string) string {
+	return fmt.Sprintf("rastos-services-%08x", crc32.ChecksumIEEE([]byte(runtime)))
 }
 
 // run is the loop. It returns what did not end in time.

@@ -16,6 +16,7 @@ import (
 	"github.com/rastos/rastos/internal/mistake"
 	"github.com/rastos/rastos/internal/supervise/control"
 	"github.com/rastos/rastos/internal/supervise/logs"
+	"github.com/rastos/rastos/internal/supervise/process"
 	"github.com/rastos/rastos/internal/testkit"
 	"github.com/rastos/rastos/rinit"
 )
@@ -268,6 +269,41 @@ func TestNoChildSurvives(t *testing.T) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
+}
+
+// TestWhatAKilledManagerLeft is ended by the next one, before it starts anything;
+// what another manager runs is not.
+func TestWhatAKilledManagerLeft(t *testing.T) {
+	testkit.NeedCgroup2(t)
+	other := manage(t, map[string]string{"other": longrun(ready + "exec sleep 1000")})
+	other.well(control.Start, "other")
+	h := manage(t, map[string]string{})
+	if err := h.stop(); err != nil {
+		t.Fatal(err)
+	}
+	groups, err := process.OpenCgroups(cgroupName(h.config.Runtime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := process.Command{Argv: []string{"sleep", "1000"}, Env: h.config.Env, Notify: process.NoNotify}
+	if left.Cgroup, err = groups.New("left-7"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := process.Start(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ended = make(chan error, 1)
+	h.run()
+	select {
+	case <-p.Ended():
+	case <-time.After(10 * time.Second):
+		p.Kill()
+		t.Error("it is still there")
+	}
+	if s := other.one("other"); s.State != "up" || s.Restarts != 0 {
+		t.Errorf("the other manager's service was touched: %+v", s)
+	}
 }
 
 func TestReload(t *testing.T) {
