@@ -2,8 +2,8 @@
 
 // Command rastos builds, runs and keeps alive a system that can always go
 // back. Main only wires: signals, streams, clock and the machine's effects go
-// in, the exit code comes out. Called as pacman, vercmp or pacman-conf, it is
-// that.
+// in, the exit code comes out. Called as pacman, vercmp, pacman-conf or rctl, it
+// is that.
 package main
 
 import (
@@ -43,7 +43,7 @@ func rastos() int {
 	if pacman.Personality(os.Args[0]) {
 		return runPacman(ctx, os.Args)
 	}
-	return cli.Main(ctx, &cli.App{
+	app := &cli.App{
 		Stdin:            os.Stdin,
 		Stdout:           os.Stdout,
 		Stderr:           os.Stderr,
@@ -56,7 +56,11 @@ func rastos() int {
 		Apart:            apart,
 		Pacman:           runPacman,
 		Version:          version,
-	}, os.Args[1:])
+	}
+	if cli.IsRctl(os.Args[0]) {
+		return cli.Rctl(ctx, app, os.Args[1:])
+	}
+	return cli.Main(ctx, app, os.Args[1:])
 }
 
 // apart goes on in a mount namespace of its own. Who is not root is told by

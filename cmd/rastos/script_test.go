@@ -27,7 +27,7 @@ import (
 var update = flag.Bool("update", false, "write the expected output into the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rastos": main})
+	testscript.Main(m, map[string]func(){"rastos": main, "rctl": main})
 }
 
 // TestScripts runs the command line as people do: the real main, in a process

@@ -82,6 +82,23 @@ func (m *Machine) scopeGraph(scope ServiceScope, p servicePlaces) (*rinit.Graph,
 	return rinit.Link(nil, false)
 }
 
+// ServiceRunlevels are the runlevels of the services of a scope.
+func (m *Machine) ServiceRunlevels(scope ServiceScope) (map[string]string, error) {
+	p, err := m.places(scope)
+	if err != nil {
+		return nil, err
+	}
+	g, err := m.scopeGraph(scope, p)
+	if err != nil {
+		return nil, err
+	}
+	levels := map[string]string{}
+	for _, name := range g.Names() {
+		levels[name] = string(g.Service(name).Runlevel)
+	}
+	return levels, nil
+}
+
 // enabledServices are the names of the services that are enabled.
 func enabledServices(tree folderFS, p servicePlaces) ([]string, error) {
 	entries, err := tree.ReadDir(p.enabled)
