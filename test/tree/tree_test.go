@@ -5,6 +5,7 @@ package tree_test
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -142,12 +143,7 @@ func TestANodeThatSomebodyWorksOnStays(t *testing.T) {
 	m.ok("snapshot", "branch", "1") // 3
 	shell := m.command(t.Context(), "snapshot", "run", "2", "--", "sh", "-c", "while ! grep -q go /etc/hosts; do sleep 0.1; done")
 	m.must(shell.Start())
-	work := ""
-	for end := time.Now().Add(20 * time.Second); work == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if got := m.entries(filepath.Join(m.top, "@rastos/work")); len(got) == 1 {
-			work = filepath.Join(m.top, "@rastos/work", got[0], "root")
-		}
-	}
+	work := m.workRoot("etc/hosts")
 	m.refused(10, "works on it since", "snapshot", "delete", "2", "--yes")
 	m.ok("snapshot", "delete", "3", "--yes")
 	m.ok("snapshot", "branch", "1") // 4: recovery leaves the shell's work alone
@@ -192,6 +188,58 @@ func TestTwoChangesAtOnce(t *testing.T) {
 }
 
 // TestAKilledChangeLeavesTheOldTreeOrTheNew kills at random moments.
+// An upgrade that takes its time: whoever comes meanwhile may look, and is told at
+// once who holds the system when they want to change it.
+func TestOthersMeetAnUpgrade(t *testing.T) {
+	m := newMachine(t)
+	for range 2 {
+		m.ok("pkg", "remove", "tool", "--yes")
+		m.ok("pkg", "install", "tool", "--sync", "--yes")
+	} // 2 to 5, each deployed
+	m.publish("tool", "2-1", map[string]string{"usr/share/libalpm/hooks/slow.hook": `[Trigger]
+Type = Package
+Operation = Upgrade
+Target = tool
+[Action]
+When = PostTransaction
+Exec = /bin/sh -c 'while ! grep -q go /etc/hosts; do sleep 0.1; done'
+`})
+	upgrade := m.command(t.Context(), "upgrade", "--yes")
+	m.must(upgrade.Start())
+	root := m.workRoot("usr/share/libalpm/hooks/slow.hook")
+	m.wantShape("1(0) 2(1) 3(2) 4(3) 5(4)")
+	if out := m.ok("snapshot", "prune", "--dry-run"); !strings.Contains(out, "remove") {
+		t.Errorf("nothing is to be pruned:\n%s", out)
+	}
+	m.ok("status")
+	for _, args := range [][]string{
+		{"upgrade"}, {"pkg", "remove", "tool"}, {"rollback", "--to", "1"}, {"deploy", "2"}, {"snapshot", "prune"}, {"snapshot", "delete", "2"},
+	} {
+		m.refused(10, "is at work", append(args, "--yes")...)
+	}
+	m.must(os.WriteFile(filepath.Join(root, "etc/hosts"), []byte("go\n"), 0o644))
+	m.must(upgrade.Wait())
+	m.ok("snapshot", "prune", "--yes")
+	m.wantShape("1(0) 5(1) 6(5)")
+	m.sound()
+}
+
+// workRoot waits until the only work that is done has a file, and returns its root.
+func (m *machine) workRoot(file string) string {
+	m.t.Helper()
+	work := filepath.Join(m.top, "@rastos/work")
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if got := m.entries(work); len(got) == 1 {
+			root := filepath.Join(work, got[0], "root")
+			if _, err := os.Lstat(filepath.Join(root, file)); err == nil {
+				return root
+			}
+		}
+	}
+	m.t.Fatalf("nobody works on %s", file)
+	return ""
+}
+
 func TestAKilledChangeLeavesTheOldTreeOrTheNew(t *testing.T) {
 	m := newMachine(t)
 	m.ok("snapshot", "branch", "1")
