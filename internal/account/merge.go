@@ -141,6 +141,24 @@ func person(e Entry) bool {
 	return ok && n >= firstUID && n <= lastUID
 }
 
+// A Person is an account that somebody works under.
+type Person struct {
+	Name string
+	UID  int
+}
+
+// People are those of a passwd file, in its order.
+func People(passwd []byte) []Person {
+	var out []Person
+	for _, e := range Decode(Passwd, passwd).Entries() {
+		if person(e) {
+			n, _ := e.Number(fieldUID)
+			out = append(out, Person{e.Name(), n})
+		}
+	}
+	return out
+}
+
 func (m *merger) conflict(live, next Entry, field int) {
 	c := Conflict{Kind: m.kind, Name: live.Name(), Field: shapes[m.kind].names[field], Live: live[field], Next: next[field]}
 	if field == fieldPassword {

@@ -19,8 +19,9 @@ func driftCommand(s *session) *cobra.Command {
 		Short: "Tell how a system differs from its manifest and its lock",
 		Long: `Drift compares a system as it runs with its manifest and its lock, and changes
 nothing: packages that are missing, surplus or of another version, which of them
-count as asked for, users, services, network and settings. What [drift] ignore of
-the manifest names is counted and not shown.
+count as asked for, users, services, network and settings. Where the manifest says
+nothing, services are compared with the node that runs. What [drift] ignore of the
+manifest names is counted and not shown.
 
 FILE is a manifest; without it the one that the system has, in
 /etc/rastos/rastos.toml, is taken. It ends with 0 where nothing differs, and with
@@ -39,7 +40,7 @@ FILE is a manifest; without it the one that the system has, in
 		},
 	}
 	cmd.Flags().StringVar(&r.Root, "root", "", "the system in this `directory` in place of this machine's")
-	cmd.Flags().BoolVar(&r.Files, "files", false, "compare the files of packages, too")
+	cmd.Flags().BoolVar(&r.Files, "files", false, "compare the files of packages and of /etc, too")
 	return cmd
 }
 

@@ -22,7 +22,7 @@ import (
 type DriftRequest struct {
 	Place
 	File  string // the manifest; "": the one that the system has
-	Files bool   // the files of packages, too
+	Files bool   // the files of packages, and of /etc, too
 }
 
 // Drift is what differs between a system as it runs, its manifest and its lock.
@@ -35,7 +35,7 @@ type Drift struct {
 
 // Difference is one thing that is another way than it should be.
 type Difference struct {
-	Kind   string `json:"kind"` // package, reason, lock, setting, user, service, network, file, content
+	Kind   string `json:"kind"` // package, reason, lock, setting, user, service, network, file, content, etc
 	Name   string `json:"name"`
 	Wanted string `json:"wanted"`
 	Found  string `json:"found"`
@@ -65,7 +65,7 @@ func (m *Machine) Drift(ctx context.Context, sink report.Sink, s Settings, r Dri
 		return nil, err
 	}
 	defer t.Close()
-	f := &drifter{installed: db.Packages(), mf: d.Manifest}
+	f := &drifter{installed: db.Packages(), mf: d.Manifest, told: map[string]bool{}}
 	if err := f.packages(ctx, env); err != nil {
 		return nil, err
 	}
@@ -77,12 +77,18 @@ func (m *Machine) Drift(ctx context.Context, sink report.Sink, s Settings, r Dri
 		return nil, err
 	}
 	f.settings(settings)
+	if err := f.people(t); err != nil {
+		return nil, err
+	}
 	if r.Files {
 		v, err := m.PkgVerify(ctx, sink, w, VerifyRequest{})
 		if err != nil {
 			return nil, err
 		}
 		f.files(v)
+	}
+	if err := m.ofNode(f, sink, w.sys, t, r.Files); err != nil {
+		return nil, err
 	}
 	return f.report(root), nil
 }
@@ -92,6 +98,7 @@ type drifter struct {
 	installed []*desc.Package
 	mf        *manifest.Manifest
 	found     []Difference
+	told      map[string]bool // paths that a setting speaks of
 }
 
 func (f *drifter) add(kind, name, wanted, found string) {
@@ -204,6 +211,7 @@ func (f *drifter) files(v *Verified) {
 	for _, one := range v.Findings {
 		if !one.Backup {
 			f.add("content", cmp.Or(one.Path, one.Package), "as "+one.Package+" has it", one.Text)
+			f.told[strings.TrimPrefix(one.Path, "/")] = true
 		}
 	}
 }
@@ -217,6 +225,7 @@ func (f *drifter) settings(list []Setting) {
 		var paths []string
 		for _, c := range s.Changes {
 			paths = append(paths, "/"+c.Path)
+			f.told[c.Path] = true
 		}
 		f.add(s.Kind, s.Name, "as the manifest says", "another way in "+strings.Join(paths, ", "))
 	}

@@ -43,7 +43,8 @@ func TestDriftNamesWhatPeopleChanged(t *testing.T) {
 	w.must(os.WriteFile(w.at("etc/hostname"), []byte("other\n"), 0o644))
 	w.must(os.WriteFile(w.at("usr/bin/shell"), []byte("another"), 0o644))
 	w.must(os.WriteFile(w.at("etc/group"), []byte(w.read(w.at("etc/group"))+"more:x:77:\n"), 0o644)) // meant to be changed
-	want := []string{"package lib", "package tool", "reason shell", "setting hostname"}
+	w.must(os.WriteFile(w.at("etc/passwd"), []byte(w.read(w.at("etc/passwd"))+"bob:x:1001:1001::/home/bob:/bin/sh\nd:x:801:801::/:/bin/sh\n"), 0o644))
+	want := []string{"package lib", "package tool", "reason shell", "setting hostname", "user bob"}
 	if found, _, code := w.drift(); code != 11 || !slices.Equal(found, want) {
 		t.Errorf("got %q, exit code %d, want %q", found, code, want)
 	}
@@ -52,7 +53,7 @@ func TestDriftNamesWhatPeopleChanged(t *testing.T) {
 		t.Errorf("with files: got %q, exit code %d, want %q", found, code, want)
 	}
 
-	w.more = "\n[drift]\nignore = [\"package:*\", \"reason:shell\", \"setting:hostname\", \"lock:*\", \"file:*\"]\n"
+	w.more = "\n[drift]\nignore = [\"package:*\", \"reason:shell\", \"setting:hostname\", \"user:b*\", \"lock:*\", \"file:*\"]\n"
 	w.manifest(`"app"`)
 	if found, ignored, code := w.drift(); code != 0 || len(found) > 0 || ignored < 4 {
 		t.Errorf("all ignored: %q, %d, exit code %d", found, ignored, code)

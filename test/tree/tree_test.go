@@ -4,10 +4,12 @@ package tree_test
 
 import (
 	"context"
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -238,6 +240,48 @@ func (m *machine) workRoot(file string) string {
 	}
 	m.t.Fatalf("nobody works on %s", file)
 	return ""
+}
+
+// What somebody does to the running machine is told, whatever it is about.
+func TestDriftFromTheNode(t *testing.T) {
+	m := newMachine(t)
+	drift := func(args ...string) (found []string) {
+		out, code := m.run(append([]string{"drift", "--json"}, args...)...)
+		var d flow.Drift
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		m.must(json.Unmarshal([]byte(lines[len(lines)-1]), &d))
+		for _, one := range d.Differences {
+			found = append(found, one.Kind+" "+one.Name+": "+one.Found)
+		}
+		if want := 11; code != want && len(found) > 0 {
+			t.Errorf("exit code %d", code)
+		}
+		return found
+	}
+	before := drift("--files")
+	etc := filepath.Join(m.top, "@rastos/deploy/1/etc.0")
+	for name, text := range map[string]string{"passwd": "bob:x:1001:1001::/home/bob:/bin/sh\n", "motd": "hello\n", "machine-id": "x"} {
+		old, _ := os.ReadFile(filepath.Join(etc, name))
+		m.must(os.WriteFile(filepath.Join(etc, name), append(old, text...), 0o644))
+	}
+	wants := filepath.Join(etc, "systemd/system/multi-user.target.wants")
+	m.must(os.MkdirAll(wants, 0o755))
+	m.must(os.WriteFile(filepath.Join(etc, "systemd/system/mine.service"), []byte("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"), 0o644))
+	m.must(os.Symlink("../mine.service", filepath.Join(wants, "mine.service")))
+	m.must(os.MkdirAll(filepath.Join(etc, "own/x"), 0o755))
+	var got []string
+	for _, one := range drift("--files") {
+		if !slices.Contains(before, one) {
+			got = append(got, one)
+		}
+	}
+	want := []string{"user bob: number 1001", "service mine.service: enabled", "etc /etc/motd: added", "etc /etc/own: added", "etc /etc/systemd/system/mine.service: added"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if found := drift(); slices.ContainsFunc(found, func(s string) bool { return strings.HasPrefix(s, "etc ") }) {
+		t.Errorf("without --files: %q", found)
+	}
 }
 
 func TestAKilledChangeLeavesTheOldTreeOrTheNew(t *testing.T) {
