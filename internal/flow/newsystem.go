@@ -56,11 +56,8 @@ func (m *Machine) NewSystem(ctx context.Context, sink report.Sink, r NewSystemRe
 		}
 	}
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
-		n, err = m.seal(sys, s.work, s.tree, node.Node{Label: r.Label, Reason: "snapshot new", Manifest: s.d.SHA256}, s.d.Kernel.Package)
-		if err != nil {
-			return err
-		}
-		return r.alias(sys, n.Number)
+		n, err = m.seal(sys, s.work, s.tree, node.Node{Label: r.Label, Alias: r.Alias, Reason: "snapshot new", Manifest: s.d.SHA256}, s.d.Kernel.Package)
+		return err
 	})
 	return n, err
 }

@@ -72,14 +72,6 @@ func (n Naming) check() error {
 	return node.CheckAlias(n.Alias)
 }
 
-// alias lets the alias, if one was asked for, lead to the node.
-func (n Naming) alias(sys *System, number int) error {
-	if n.Alias == "" {
-		return nil
-	}
-	return sys.Nodes.SetAlias(n.Alias, number)
-}
-
 // changeNodes runs one change of the tree that leaves deployments alone.
 func (m *Machine) changeNodes(sink report.Sink, what string, change func(sys *System) error) error {
 	if err := m.needRoot(what); err != nil {
@@ -104,12 +96,9 @@ func (m *Machine) Branch(sink report.Sink, ref string, name Naming) (n node.Node
 			return err
 		}
 		n, err = sys.Nodes.Copy(base.Number, node.Node{
-			Parent: base.Number, Label: name.Label, Reason: fmt.Sprintf("branch of node %d", base.Number),
+			Parent: base.Number, Label: name.Label, Alias: name.Alias, Reason: fmt.Sprintf("branch of node %d", base.Number),
 		})
-		if err != nil {
-			return err
-		}
-		return name.alias(sys, n.Number)
+		return err
 	})
 	return n, err
 }
@@ -142,10 +131,8 @@ func (m *Machine) Clone(sink report.Sink, r CloneRequest) (made []node.Node, err
 			}
 			under = parent.Number
 		}
-		if made, err = sys.clone(from, under, r); err != nil {
-			return err
-		}
-		return r.alias(sys, made[0].Number)
+		made, err = sys.clone(from, under, r)
+		return err
 	})
 	return made, err
 }
@@ -167,11 +154,11 @@ func (sys *System) clone(from node.Node, under int, r CloneRequest) ([]node.Node
 	var out []node.Node
 	made := map[int]int{}
 	for _, n := range list {
-		parent, label := under, cmp.Or(r.Label, n.Label)
+		parent, name := under, Naming{cmp.Or(r.Label, n.Label), r.Alias}
 		if n.Number != from.Number {
-			parent, label = tree.Seat(from.Number, n.Number, made), n.Label
+			parent, name = tree.Seat(from.Number, n.Number, made), Naming{Label: n.Label}
 		}
-		c, err := batch.Copy(n.Number, node.Node{Parent: parent, Label: label, Reason: fmt.Sprintf("clone of node %d", n.Number)})
+		c, err := batch.Copy(n.Number, node.Node{Parent: parent, Label: name.Label, Alias: name.Alias, Reason: fmt.Sprintf("clone of node %d", n.Number)})
 		if err != nil {
 			return nil, errors.Join(err, batch.Discard())
 		}
@@ -189,10 +176,8 @@ func (m *Machine) Take(sink report.Sink, name Naming) (n node.Node, err error) {
 		return n, err
 	}
 	err = m.changeNodes(sink, "snapshot create", func(sys *System) error {
-		if n, err = m.take(sys, name); err != nil {
-			return err
-		}
-		return name.alias(sys, n.Number)
+		n, err = m.take(sys, name)
+		return err
 	})
 	return n, err
 }
@@ -214,7 +199,7 @@ func (m *Machine) take(sys *System, name Naming) (n node.Node, err error) {
 		return n, errors.Join(err, work.Discard())
 	}
 	return work.Seal(node.Node{
-		Label: name.Label, Reason: fmt.Sprintf("the system as it ran, deployment %d", d.Number), Taken: true, Files: true,
+		Label: name.Label, Alias: name.Alias, Reason: fmt.Sprintf("the system as it ran, deployment %d", d.Number), Taken: true, Files: true,
 		Manifest: base.Manifest, Packages: base.Packages, Count: base.Count, Kernel: base.Kernel,
 	})
 }

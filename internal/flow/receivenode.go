@@ -314,11 +314,9 @@ func (m *Machine) unpackNode(ctx context.Context, sink report.Sink, sys *System,
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
 		n := travelling(sent)
 		n.Reason, n.Kernel = oneLine(sent.Reason), oneLine(sent.Kernel)
-		n.Origin, n.Label = h.ID, name.Label
-		if got.Node, err = work.Seal(n); err != nil {
-			return err
-		}
-		return name.alias(sys, got.Node.Number)
+		n.Origin, n.Label, n.Alias = h.ID, name.Label, name.Alias
+		got.Node, err = work.Seal(n)
+		return err
 	})
 	return got, err
 }

@@ -82,7 +82,7 @@ func (m *Machine) SendNode(ctx context.Context, sink report.Sink, r SendRequest)
 func travelling(n node.Node) node.Node {
 	n.UUID, n.Origin = n.Identity(), ""
 	n.Number, n.Parent, n.Replaces = 0, 0, 0
-	n.Label, n.Pinned, n.Doomed, n.Owned, n.Taken = "", false, false, false, false
+	n.Label, n.Alias, n.Pinned, n.Doomed, n.Owned, n.Taken = "", "", false, false, false, false
 	return n
 }
 

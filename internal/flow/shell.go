@@ -79,7 +79,7 @@ func (m *Machine) Shell(ctx context.Context, sink report.Sink, r ShellRequest) (
 			return err
 		}
 		done.Node = &n
-		return r.alias(sys, n.Number)
+		return nil
 	})
 	return done, err
 }
@@ -166,7 +166,7 @@ func (s *shell) seal(verb string) (n node.Node, err error) {
 	if err != nil {
 		return n, err
 	}
-	n = node.Node{Label: s.r.Label, Reason: verb, Manifest: s.base.Manifest, Replaces: s.base.Number, Files: true}
+	n = node.Node{Label: s.r.Label, Alias: s.r.Alias, Reason: verb, Manifest: s.base.Manifest, Replaces: s.base.Number, Files: true}
 	return s.m.seal(s.sys, s.work, t, n, kernel)
 }
 

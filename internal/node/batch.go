@@ -31,8 +31,14 @@ func (b *Batch) Copy(from int, n Node) (Node, error) {
 	if err := b.work.store.copyTo(from, &n); err != nil {
 		return n, err
 	}
+	return b.add(n), nil
+}
+
+// add notes a node, and answers as it will be after Commit.
+func (b *Batch) add(n Node) Node {
 	b.nodes = append(b.nodes, n)
-	return n, nil
+	n.Alias = "" // it leads to the node then
+	return n
 }
 
 // Seal adds a node that was built. Work.Seal says what must not be going on.
@@ -40,8 +46,8 @@ func (b *Batch) Seal(w *Work, n Node) (Node, error) {
 	if err := b.work.store.place(w.Root(), &n); err != nil {
 		return n, err
 	}
-	b.nodes, b.works = append(b.nodes, n), append(b.works, w)
-	return n, nil
+	b.works = append(b.works, w)
+	return b.add(n), nil
 }
 
 // Commit makes all of them exist. One file's rename decides; what is left to do
@@ -95,6 +101,9 @@ func (s *Store) finishBatch(id int) error {
 		_, err := s.Files.Lstat(metaName(n.Number))
 		if errors.Is(err, fs.ErrNotExist) {
 			err = s.writeNode(n)
+			if err == nil {
+				err = s.adopt(&n)
+			}
 		}
 		if err != nil {
 			return err

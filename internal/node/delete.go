@@ -127,6 +127,9 @@ func (s *Store) Recover() ([]string, error) {
 		}
 		removed = append(removed, name)
 	}
+	if err := s.adoptAll(); err != nil {
+		return removed, err
+	}
 	return removed, s.dropAliases()
 }
 

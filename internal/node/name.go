@@ -124,6 +124,33 @@ func (s *Store) SetAlias(name string, number int) error {
 	return s.writeState(st)
 }
 
+// adopt lets the alias that a new node was made with lead to it. Until State has
+// it, the node's own record keeps it, so that Recover can go on after a cut.
+func (s *Store) adopt(n *Node) error {
+	if n.Alias == "" {
+		return nil
+	}
+	if err := s.SetAlias(n.Alias, n.Number); err != nil {
+		return err
+	}
+	n.Alias = ""
+	return s.writeNode(*n)
+}
+
+// adoptAll finishes what cuts left of that.
+func (s *Store) adoptAll() error {
+	all, err := s.List()
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		if err := s.adopt(&n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // moveAliases lets each alias lead elsewhere; 0 forgets it.
 func (s *Store) moveAliases(move func(to int) int) error {
 	st, err := s.State()

@@ -42,8 +42,9 @@ type Node struct {
 	Parent   int       `json:"parent,omitempty"`   // 0: a root of the tree
 	Replaces int       `json:"replaces,omitempty"` // the node that this is a newer version of
 	Label    string    `json:"label,omitempty"`
-	Pinned   bool      `json:"pinned,omitempty"` // never deleted to make room
-	Reason   string    `json:"reason"`           // the command or story that made it
+	Alias    string    `json:"new_alias,omitempty"` // asked for when it was made, and not in State yet
+	Pinned   bool      `json:"pinned,omitempty"`    // never deleted to make room
+	Reason   string    `json:"reason"`              // the command or story that made it
 	Created  time.Time `json:"created"`
 	Manifest string    `json:"manifest,omitempty"` // sha256 of the manifest it was made from
 	Packages string    `json:"packages,omitempty"` // sha256 of the sorted "name version" lines

@@ -155,7 +155,7 @@ func TestACutAfterAnyStepLeavesWholeNodes(t *testing.T) {
 		broken.Subvols = cutSubvolumes{subs, &left}
 		w, err := broken.Begin(old.Number, "cut")
 		if err == nil {
-			_, err = w.Seal(Node{Reason: "cut"})
+			_, err = w.Seal(Node{Reason: "cut", Alias: "new"})
 		}
 		if err != nil && !errors.Is(err, errCut) {
 			t.Fatal(err)
@@ -178,6 +178,9 @@ func TestACutAfterAnyStepLeavesWholeNodes(t *testing.T) {
 		}
 		if len(list) == 2 {
 			sealed++
+			if to, err := s.Lookup("new"); err != nil || to != list[1].Number || list[1].Alias != "" {
+				t.Fatalf("cut %d: the alias leads to %d, %v; the record says %q", cut, to, err, list[1].Alias)
+			}
 		}
 		if err == nil {
 			break

@@ -194,6 +194,9 @@ func TestABatchComesToBeAtOnce(t *testing.T) {
 			none++
 		case len(list) == 3 && numbers(tree.Below(1))[0] == list[1].Number && tree.Parent(list[2].Number) == list[1].Number:
 			all++
+			if to, err := s.Lookup("twin"); err != nil || to != list[2].Number || list[2].Alias != "" {
+				t.Fatalf("cut %d: the alias leads to %d, %v; the record says %q", cut, to, err, list[2].Alias)
+			}
 		default:
 			t.Fatalf("cut %d: %v, %v", cut, numbers(list), err)
 		}
@@ -225,7 +228,7 @@ func batchOfTwo(s *Store) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.Copy(1, Node{Parent: n.Number}); err != nil {
+	if _, err := b.Copy(1, Node{Parent: n.Number, Alias: "twin"}); err != nil {
 		return err
 	}
 	return b.Commit()

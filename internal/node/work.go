@@ -132,7 +132,7 @@ func (w *Work) Root() string {
 }
 
 // Seal makes the work a node, a child of its base. Number, UUID, Parent and
-// Created of n are set here. No process may hold a file of the work open for
+// Created of n are set here, and its Alias leads to it. No process may hold a file of the work open for
 // writing any more: a descriptor opened before still writes into a sealed
 // subvolume's source, and what it writes after the snapshot is lost.
 func (w *Work) Seal(n Node) (Node, error) {
@@ -140,7 +140,7 @@ func (w *Work) Seal(n Node) (Node, error) {
 	if err := w.store.place(w.Root(), &n); err != nil {
 		return n, err
 	}
-	if err := w.store.settle(n); err != nil {
+	if err := w.store.settle(&n); err != nil {
 		return n, err
 	}
 	return n, w.Discard()
@@ -152,7 +152,7 @@ func (s *Store) Copy(from int, n Node) (Node, error) {
 	if err := s.copyTo(from, &n); err != nil {
 		return n, err
 	}
-	return n, s.settle(n)
+	return n, s.settle(&n)
 }
 
 func (s *Store) copyTo(from int, n *Node) error {
@@ -181,12 +181,15 @@ func (s *Store) place(root string, n *Node) error {
 }
 
 // settle writes node.json, which makes the node exist.
-func (s *Store) settle(n Node) error {
+func (s *Store) settle(n *Node) error {
 	// The snapshot is durable, the new directory that holds it not yet.
 	if err := s.Subvols.Sync(s.Top); err != nil {
 		return err
 	}
-	return s.writeNode(n)
+	if err := s.writeNode(*n); err != nil {
+		return err
+	}
+	return s.adopt(n)
 }
 
 // Discard throws the work away. Calling it after Seal or twice does nothing.
