@@ -44,6 +44,9 @@ func (s *session) printStatus(st flow.Status) error {
 	}
 	if st.Fallback != "" {
 		fmt.Fprintf(s.Stdout, "%s this machine fell back: %s\n", style.Warn("warning:"), st.Fallback)
+		for _, d := range st.AlsoFailed() {
+			fmt.Fprintf(s.Stdout, "         also, deployment %d (node %d) failed: %s\n", d.Number, d.Node, d.Why)
+		}
 	}
 	if b.Failure != "" {
 		fmt.Fprintf(s.Stdout, "%s the running deployment is not healthy: %s\n", style.Warn("warning:"), b.Failure)

@@ -332,7 +332,7 @@ func TestAssess(t *testing.T) {
 		bad     []string
 	}{
 		{"tries used up, the old one runs", []Deployment{good, armed},
-			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 1, []string{"3 tries"}},
+			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 1, []string{"tries: 3"}},
 		{"its last words are the reason", []Deployment{good, failed},
 			map[int]Entry{1: {Found: true}, 2: {Found: true, Counted: true, Done: 3}}, 1, []string{"health check web"}},
 		{"picked by hand at 0 tries and running", []Deployment{good, armed},

@@ -30,7 +30,7 @@ func Assess(all []Deployment, entries map[int]Entry, booted int) []Deployment {
 		if d.State == Armed && e.Found && e.Counted && e.Left == 0 && d.Number != booted {
 			d.State, d.Why = Bad, d.Failure
 			if d.Why == "" {
-				d.Why = fmt.Sprintf("it did not come up in %d tries (a panic, or a hang before its health was checked)", e.Done)
+				d.Why = fmt.Sprintf("it did not come up (tries: %d): the boot loader could not load it, or it panicked or hung before its health was checked", e.Done)
 			}
 			bad = append(bad, d)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/rastos/rastos/internal/boot/loadoption"
 )
 
-// secondChances gives the firmware as many boot options for the boot loader as a
+// secondChances gives the firmware one boot option for the boot loader more than a
 // deployment has tries. A loader whose kernel cannot be loaded returns to the
 // firmware: then it is started again, and in the end takes another entry. Where
 // there is no firmware that keeps options, there is nothing to do.
@@ -33,7 +33,7 @@ func (m *Machine) secondChances(efivars fs.FS) error {
 		return fmt.Errorf("boot options of the firmware: %w", err)
 	}
 	var options [][]byte
-	for i := range m.tries() {
+	for i := range m.tries() + 1 {
 		title := "rastOS"
 		if i > 0 {
 			title = fmt.Sprintf("rastOS (try %d)", i+1)

@@ -181,7 +181,7 @@ func TestRollbackSkipsDeploymentsOfTheSameNode(t *testing.T) {
 
 func TestFallbackIsToldWithItsReason(t *testing.T) {
 	st := Status{}
-	for i, d := range deployments("gb") {
+	for i, d := range deployments("gbb") {
 		d.Why = "no reason"
 		s := DeploymentStatus{Deployment: d}
 		st.Deployments = append([]DeploymentStatus{s}, st.Deployments...)
@@ -189,8 +189,11 @@ func TestFallbackIsToldWithItsReason(t *testing.T) {
 			st.Booted = s
 		}
 	}
-	if got := fallback(st); !strings.Contains(got, "deployment 2") || !strings.Contains(got, "no reason") {
+	if got := fallback(st); !strings.Contains(got, "deployment 3") || !strings.Contains(got, "no reason") {
 		t.Errorf("got %q", got)
+	}
+	if also := st.AlsoFailed(); len(also) != 1 || also[0].Number != 2 {
+		t.Errorf("also failed: %+v", also)
 	}
 	st.Deployments[0].State = deploy.Armed
 	if got := fallback(st); got != "" {

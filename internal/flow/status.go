@@ -113,3 +113,15 @@ func fallback(st Status) string {
 	}
 	return ""
 }
+
+// AlsoFailed are the other deployments than the one of Fallback that failed since
+// the running one was made, newest first.
+func (st Status) AlsoFailed() []DeploymentStatus {
+	var out []DeploymentStatus
+	for _, d := range st.Deployments {
+		if d.Number > st.Booted.Number && d.State == deploy.Bad {
+			out = append(out, d)
+		}
+	}
+	return out[min(1, len(out)):]
+}

@@ -75,7 +75,7 @@ func (l *life) upgrade(h lab.Hello) {
 	l.guest("rastos", "upgrade", "--yes")
 }
 
-func newLife(t *testing.T) *life {
+func newLife(t *testing.T, more lab.Config) *life {
 	testkit.Integration(t)
 	testkit.NeedRoot(t)
 	testkit.NeedKernelFS(t, "btrfs")
@@ -86,6 +86,7 @@ func newLife(t *testing.T) *life {
 	l, err := lab.New(ctx, lab.Config{
 		Dir: t.TempDir(), Rastos: binary, Base: base, BaseDB: name, Log: testkit.LogWriter(t),
 		List: lab.Packages(), Host: testkit.VMHost(t), Formats: []string{"qcow2"},
+		Tries: more.Tries, Cmdline: more.Cmdline,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func newLife(t *testing.T) *life {
 // One machine: built, booted, upgraded, broken in two ways, fallen back by
 // itself each time, rolled back.
 func TestLifeOfAMachine(t *testing.T) {
-	l := newLife(t)
+	l := newLife(t, lab.Config{})
 	l.chapter("build and boot", (*life).buildAndBoot)
 	l.chapter("what runs is what the design says", (*life).layout)
 	l.chapter("an upgrade is another node", (*life).goodUpgrade)
@@ -116,7 +117,7 @@ func TestLifeOfAMachine(t *testing.T) {
 
 // Another machine's packages, one by one.
 func TestPackagesOfAMachine(t *testing.T) {
-	l := newLife(t)
+	l := newLife(t, lab.Config{})
 	l.chapter("build and boot", (*life).buildAndBoot)
 	l.chapter("everyone may look at packages", (*life).lookAtPackages)
 	l.chapter("a change that is applied at once", (*life).changeAtOnce)
@@ -127,7 +128,7 @@ func TestPackagesOfAMachine(t *testing.T) {
 }
 
 func TestTreeOfAMachine(t *testing.T) {
-	l := newLife(t)
+	l := newLife(t, lab.Config{})
 	l.chapter("build and boot", (*life).buildAndBoot)
 	l.chapter("a tree that is shaped by hand", (*life).tree)
 	l.chapter("power off", (*life).powerOff)

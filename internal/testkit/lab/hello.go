@@ -6,8 +6,10 @@ import (
 	"archive/tar"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,9 @@ type Hello struct {
 	Version string
 	Sick    bool // its health check fails
 	Fatal   bool // its installation removes what the machine boots into: the kernel panics
+
+	Files   map[string]string // more files, path to text; what begins with #! is a program
+	Upgrade string            // shell commands of its post_upgrade
 }
 
 const helloUnit = `[Unit]
@@ -69,8 +74,12 @@ func (h Hello) write(path string) error {
 	}
 	defer out.Close()
 	opt := pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0), Fast: true}
+	script := h.Upgrade
 	if h.Fatal {
-		opt.Install = []byte("post_upgrade() {\n  rm -f /usr/lib/systemd/systemd\n}\n")
+		script = "rm -f /usr/lib/systemd/systemd"
+	}
+	if script != "" {
+		opt.Install = []byte("post_upgrade() {\n" + script + "\n}\n")
 	}
 	w, err := pkgfile.NewWriter(out, &desc.Package{
 		Name: "hello", Base: "hello", Version: h.Version + "-1", Arch: "any",
@@ -84,15 +93,24 @@ func (h Hello) write(path string) error {
 	if h.Sick {
 		check = "echo 'hello is sick' >&2; exit 1"
 	}
-	for _, f := range []struct {
+	type file struct {
 		name, text string
 		mode       int64
-	}{
+	}
+	files := []file{
 		{"usr/bin/hello", "#!/bin/sh\necho " + h.Version + " > /run/hello\nexec sleep infinity\n", 0o755},
 		{"usr/bin/hello-check", "#!/bin/sh\ngrep -q '^" + h.Version + "$' /run/hello || exit 2\n" + check + "\n", 0o755},
 		{"usr/lib/systemd/system/hello.service", helloUnit, 0o644},
 		{"etc/hello.conf", "greeting=hello\n# the version is the package's\nversion=" + h.Version + "\n", 0o644},
-	} {
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Files)) {
+		mode := int64(0o644)
+		if strings.HasPrefix(h.Files[name], "#!") {
+			mode = 0o755
+		}
+		files = append(files, file{name, h.Files[name], mode})
+	}
+	for _, f := range files {
 		hdr := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.text))}
 		if err := w.Add(hdr, strings.NewReader(f.text)); err != nil {
 			w.Abort()

@@ -9,6 +9,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -43,6 +44,8 @@ type Config struct {
 	Serial  io.Writer // the guest's console; nil: kept for errors only
 	Host    *vm.Host
 	Formats []string // image formats; default raw
+	Tries   int      // of a deployment; default 3
+	Cmdline []string // more words for the kernel
 }
 
 // Lab is a machine's world.
@@ -68,6 +71,7 @@ func New(ctx context.Context, c Config) (*Lab, error) {
 	if l.Log == nil {
 		l.Log = io.Discard
 	}
+	l.Tries = cmp.Or(l.Tries, 3)
 	if len(l.Formats) == 0 {
 		l.Formats = []string{"raw"}
 	}

@@ -21,7 +21,8 @@ func (l *Lab) toml() []byte {
 	} {
 		fmt.Fprintf(&b, "[[repository]]\nname = %q\nservers = [%s]\nkey = %q\n\n", r.name, quoted(l.servers(r.folder)), r.key)
 	}
-	b.WriteString("[kernel]\npackage = \"linux\"\ncmdline = [\"console=ttyS0\", \"quiet\", \"8250.nr_uarts=1\"]\n\n")
+	fmt.Fprintf(&b, "[kernel]\npackage = \"linux\"\ncmdline = [%s]\n\n", quoted(append([]string{"console=ttyS0", "quiet", "8250.nr_uarts=1"}, l.Cmdline...)))
+	fmt.Fprintf(&b, "[snapshots]\ntries = %d\n\n", l.Tries)
 	fmt.Fprintf(&b, "[disk]\nsize = \"4G\"\nesp = \"512M\"\ncompress = \"none\"\nformats = [%s]\n\n", quoted(l.Formats))
 	b.WriteString(`[[user]]
 name = "anna"
@@ -38,9 +39,6 @@ enable = true
 [[service]]
 name = "ssh"
 enable = true
-
-[snapshots]
-tries = 3
 
 [[health]]
 name = "hello"
