@@ -110,6 +110,7 @@ var edges = map[[2]string]string{
 	{"alpm/trans/rootfs", "alpm/extract"}:      "what stays as it was found is held against what extract found",
 	{"alpm/trans", "alpm/*"}:                   "a transaction is where the engine's parts meet",
 	{"alpm/libalpm", "alpm/*"}:                 "it stands in for alpm/trans: the same values go in and come out",
+	{"alpm/libalpm", "alpm/trans/rootfs"}:      "what a dead helper left in the root is removed as a transaction removes files, never outside of it",
 	{"internal/declare", "alpm/solve"}:         "a declaration is worked out with the solver's own idea of what packages mean",
 	{"btrfs/compare", "btrfs"}:                 "the kernel compares two subvolumes by sending one",
 	{"btrfs/receive", "btrfs"}:                 "a stream is carried out by the calls that make and mark subvolumes",

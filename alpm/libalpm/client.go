@@ -10,7 +10,9 @@
 // with the helper, for those who want the library itself.
 //
 // What differs from the native engine: a transaction is as safe as pacman's
-// (no journal, Env.Durable says nothing), the helper makes the chroot, so that
+// (no journal, Env.Durable says nothing), but for one thing: when the helper
+// dies in the middle, the package at hand is in the database again as it was,
+// and the same can be run again. The helper makes the chroot, so that
 // scriptlets have the network and Env.Chroot only says whether any run, and
 // ldconfig always runs. Of a Request, Select and Tell are not asked: a group is
 // all of its members.

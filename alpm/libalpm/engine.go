@@ -209,7 +209,11 @@ func (e Engine) Run(ctx context.Context, env trans.Env, plan *trans.Plan, events
 		}
 	}
 	s.quiet, s.total = false, int64(len(plan.Install)+len(plan.Remove))
-	err = s.commit(ctx, plan)
+	err = s.keep(plan)
+	if err == nil {
+		err = s.commit(ctx, plan)
+	}
+	err = s.afterDeath(plan, err)
 	end(err)
 	return err
 }

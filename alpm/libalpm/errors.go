@@ -43,6 +43,8 @@ const (
 type HelperError struct {
 	Kind HelperKind
 	Err  error
+	// After says in what state the root is that was being changed.
+	After string
 }
 
 func (e *HelperError) Error() string { return fmt.Sprintf("rastos-libalpm %s: %v", e.Kind, e.Err) }
@@ -59,6 +61,9 @@ func (e *HelperError) ExitCode() int {
 
 // Hint tells what to do.
 func (e *HelperError) Hint() string {
+	if e.After != "" {
+		return e.After
+	}
 	switch e.Kind {
 	case HelperMissing:
 		return `build it with "make libalpm" and put it beside rastos, or use engine = "native"`

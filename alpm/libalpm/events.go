@@ -89,10 +89,10 @@ func (s *session) happened(e wire.Event) {
 	case "transaction-done":
 		s.tell(trans.Event{Kind: trans.EventDone})
 	case "package-operation-start":
-		s.at, s.operation = e.Package, operation(e)
+		s.at, s.busy, s.operation = e.Package, e.Package, operation(e)
 		s.tell(trans.Event{Kind: kind(e), Name: e.Package, Text: e.New, Done: s.done + 1, Total: s.total})
 	case "package-operation-done":
-		s.done++
+		s.done, s.busy = s.done+1, ""
 		s.tell(trans.Event{Kind: kind(e), Name: e.Package, Done: s.done, Total: s.total, Finished: true})
 	case "scriptlet-info":
 		s.tell(trans.Event{Kind: trans.EventOutput, Name: s.at, Text: strings.TrimRight(e.Text, "\n")})

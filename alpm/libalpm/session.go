@@ -35,8 +35,9 @@ type session struct {
 	done     int64    // packages that are
 	total    int64
 	at       string // the package or hook at hand
-	// operation is what is done with it.
-	operation string
+	// operation is what is done with it, busy its name while that is under way.
+	operation, busy string
+	unmade          []string // mount points that were not there
 }
 
 // lock takes the database's lock as the native engine does, which also

@@ -27,10 +27,12 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 )
 
-// Version is the database version that is read and written.
-const Version = "9"
-
-const versionFile = "ALPM_DB_VERSION"
+// Version is the database version that is read and written, VersionFile the
+// file in it that tells it.
+const (
+	Version     = "9"
+	VersionFile = "ALPM_DB_VERSION"
+)
 
 // Limits of what is read into memory from one file.
 const (
@@ -163,7 +165,7 @@ func (db *DB) resolve() error {
 func (db *DB) loadAll(names []string) error {
 	entries := names[:0]
 	for _, name := range names {
-		if name != versionFile {
+		if name != VersionFile {
 			entries = append(entries, name)
 		}
 	}
@@ -180,12 +182,12 @@ func (db *DB) loadAll(names []string) error {
 }
 
 func (db *DB) checkVersion(empty bool) error {
-	data, err := readFile(filepath.Join(db.dir, versionFile), 64)
+	data, err := readFile(filepath.Join(db.dir, VersionFile), 64)
 	if errors.Is(err, fs.ErrNotExist) {
 		if empty {
 			return nil
 		}
-		return fmt.Errorf("%w: it has no %s", ErrVersion, versionFile)
+		return fmt.Errorf("%w: it has no %s", ErrVersion, VersionFile)
 	}
 	if err != nil {
 		return err

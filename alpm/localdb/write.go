@@ -137,7 +137,7 @@ func (db *DB) prepare() error {
 	if err := os.MkdirAll(db.dir, 0o755); err != nil {
 		return err
 	}
-	version := filepath.Join(db.dir, versionFile)
+	version := filepath.Join(db.dir, VersionFile)
 	if _, err := os.Lstat(version); errors.Is(err, fs.ErrNotExist) {
 		if err := db.replaceFile(version, content{data: []byte(Version + "\n")}); err != nil {
 			return err

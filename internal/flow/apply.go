@@ -93,7 +93,7 @@ func (m *Machine) runPackages(ctx context.Context, sink report.Sink, w *World, e
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return err
 		}
-		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
+		if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
 			return err
 		}
 	}

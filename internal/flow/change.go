@@ -216,7 +216,7 @@ func (m *Machine) changeInPlace(ctx context.Context, sink report.Sink, w *World,
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return Changed{}, err
 		}
-		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
+		if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
 			return Changed{Reason: p.Reason()}, err
 		}
 	}

@@ -99,7 +99,7 @@ func (m *Machine) buildWork(ctx context.Context, sink report.Sink, w *World, p *
 		if err := download(ctx, w.engine, env, p.Packages, events); err != nil {
 			return work, n, err
 		}
-		if err := w.runEngine(ctx, env, p.Packages, events); err != nil {
+		if err := w.engine.Run(ctx, env, p.Packages, events); err != nil {
 			return work, n, err
 		}
 	}

@@ -3,7 +3,6 @@
 package flow
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -137,21 +136,6 @@ func (r *recorder) end(e history.End) {
 	if id != "" {
 		_ = r.log.End(id, e)
 	}
-}
-
-// runEngine carries out a plan and has it recorded. The native engine tells the
-// history itself, at the last moment before the first change.
-func (w *World) runEngine(ctx context.Context, env trans.Env, plan *trans.Plan, events trans.Events) error {
-	if _, native := w.engine.(trans.Native); native || env.History == nil || plan.Empty() {
-		return w.engine.Run(ctx, env, plan, events)
-	}
-	end, err := env.History.Begin(plan)
-	if err != nil {
-		return err
-	}
-	err = w.engine.Run(ctx, env, plan, events)
-	end(err)
-	return err
 }
 
 // changesOf is what a plan changes, in the history's terms.

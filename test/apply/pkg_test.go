@@ -25,7 +25,7 @@ func (w *world) pkg(args ...string) (string, int) {
 func (w *world) rastos(args ...string) (string, int) {
 	w.t.Helper()
 	cmd := exec.Command(w.binary, args...)
-	cmd.Env = append(os.Environ(), "RASTOS_CONFIG="+os.DevNull, "LC_ALL=C")
+	cmd.Env = append(os.Environ(), "RASTOS_CONFIG="+os.DevNull, "RASTOS_CACHE_DIR="+filepath.Join(w.dir, "cache"), "LC_ALL=C")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

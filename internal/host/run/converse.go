@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"syscall"
 )
 
 // Conversation is a program that is spoken to over its standard streams.
@@ -48,6 +49,10 @@ func (r Runner) Converse(argv ...string) (*Conversation, error) {
 func (c *Conversation) Wait() error {
 	_, err := c.p.Wait()
 	c.kill()
+	if err != nil {
+		// What it started must not go on without it.
+		_ = syscall.Kill(-c.p.Pid(), syscall.SIGKILL)
+	}
 	_ = c.out.Close()
 	return err
 }
