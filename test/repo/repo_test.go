@@ -83,6 +83,12 @@ func (s *site) pacman(args ...string) (string, error) {
 // pkg makes an archive and returns its name.
 func (s *site) pkg(name, version string) string {
 	s.t.Helper()
+	return s.pkgOf(name, version, name+" "+version+"\n")
+}
+
+// pkgOf is pkg with a file of that content.
+func (s *site) pkgOf(name, version, text string) string {
+	s.t.Helper()
 	file := name + "-" + version + "-any.pkg.tar.zst"
 	out, err := os.Create(filepath.Join(s.srv, file))
 	s.must(err)
@@ -91,7 +97,6 @@ func (s *site) pkg(name, version string) string {
 		Name: name, Base: name, Version: version, Arch: "any", Description: "For a test", Packager: "test",
 	}, pkgfile.WriterOptions{Epoch: time.Unix(1700000000, 0)})
 	s.must(err)
-	text := name + " " + version + "\n"
 	s.must(w.Add(&tar.Header{Typeflag: tar.TypeReg, Name: "usr/share/" + name, Mode: 0o644, Size: int64(len(text))}, strings.NewReader(text)))
 	s.must(w.Close())
 	return file
