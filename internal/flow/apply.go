@@ -166,6 +166,9 @@ type nodeWork struct {
 	tree func(ctx context.Context, env trans.Env, t Tree) error
 	// etc is called when the deployment's /etc was merged; nil: nothing is done.
 	etc func(deploy.Deployment) error
+	// ready is called when all of the deployment is there but its boot entry; nil:
+	// nothing is done.
+	ready func(deploy.Deployment) error
 	// kernelPackage is the one that the node boots; "": the manifest's.
 	kernelPackage string
 	files         bool            // it changes more than packages do

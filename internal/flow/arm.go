@@ -89,15 +89,18 @@ func makeInitramfs(t Tree, root, release string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// arm puts the kernel and the initramfs of a staged deployment on the ESP and
-// writes its boot entry: blobs first, then the record, the entry last.
+// fillESP puts the kernel and the initramfs of a staged deployment on the ESP.
+func (m *Machine) fillESP(sink report.Sink, sys *System, d *deploy.Deployment, n node.Node, kernelPackage string) error {
+	if reused := m.reuseBlobs(sys, d); reused {
+		return nil
+	}
+	return m.putBlobs(sink, sys, d, n, kernelPackage)
+}
+
+// arm makes a deployment that has its blobs the next to boot: the record first, the
+// entry last.
 func (m *Machine) arm(sink report.Sink, sys *System, d deploy.Deployment, opt bootOptions) (deploy.Deployment, error) {
 	var err error
-	if reused := m.reuseBlobs(sys, &d); !reused {
-		if err = m.putBlobs(sink, sys, &d, opt); err != nil {
-			return d, err
-		}
-	}
 	task := report.Begin(sink, fmt.Sprintf("boot entry of deployment %d", d.Number), 0, "")
 	d.Options = commandLine(sys.UUID, d, opt)
 	d.Title = fmt.Sprintf("%s: node %d, deployment %d", opt.title, d.Node, d.Number)
@@ -141,14 +144,14 @@ func (m *Machine) reuseBlobs(sys *System, d *deploy.Deployment) bool {
 	return false
 }
 
-func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, opt bootOptions) error {
-	root := sys.Nodes.Root(d.Node)
+func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, n node.Node, kernelPackage string) error {
+	root := sys.Nodes.Root(n.Number)
 	t, err := m.Tree(root)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	release, err := nodeKernel(sys, d.Node, t, opt.kernelPackage)
+	release, err := nodeKernel(n, t, kernelPackage)
 	if err != nil {
 		return err
 	}
@@ -174,10 +177,9 @@ func (m *Machine) putBlobs(sink report.Sink, sys *System, d *deploy.Deployment, 
 
 // nodeKernel is the kernel that a node was sealed with: the manifest, which may
 // ask for another one by now, has no say in an old node.
-func nodeKernel(sys *System, number int, t Tree, pkg string) (string, error) {
-	n, err := sys.Nodes.Get(number)
-	if err != nil || n.Kernel != "" {
-		return n.Kernel, err
+func nodeKernel(n node.Node, t Tree, pkg string) (string, error) {
+	if n.Kernel != "" {
+		return n.Kernel, nil
 	}
 	return kernelRelease(t, pkg)
 }

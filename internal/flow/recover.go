@@ -45,6 +45,10 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 		return err
 	}
 	removed = append(removed, more...)
+	if more, err = m.takeBack(sys); err != nil {
+		return err
+	}
+	removed = append(removed, more...)
 	if more, err = m.doomed(sys); err != nil {
 		return err
 	}
@@ -68,6 +72,34 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 		report.Warnf(sink, "%v", err)
 	}
 	return nil
+}
+
+// takeBack removes the nodes that came with a deployment which did not get as far as
+// its boot entry. Where it did, they stand by themselves from then on.
+func (m *Machine) takeBack(sys *System) (removed []string, err error) {
+	nodes, err := sys.Nodes.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		if n.With == 0 {
+			continue
+		}
+		d, err := sys.Deploys.Get(n.With)
+		var none *deploy.NotFoundError
+		switch {
+		case errors.As(err, &none) || err == nil && d.State == deploy.Staged:
+			if err = sys.Nodes.Delete(n.Number); err == nil {
+				removed = append(removed, "node "+strconv.Itoa(n.Number))
+			}
+		case err == nil:
+			err = sys.Nodes.Stand(n.Number)
+		}
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
 }
 
 // ownerless removes the nodes that were made for a deployment which never came

@@ -143,7 +143,16 @@ func (m *Machine) stageWith(ctx context.Context, sink report.Sink, sys *System, 
 			return d, err
 		}
 	}
-	return m.arm(sink, sys, d, optionsOf(work.mf))
+	opt := optionsOf(work.mf)
+	if err := m.fillESP(sink, sys, &d, r.Node, opt.kernelPackage); err != nil {
+		return d, err
+	}
+	if work.ready != nil {
+		if err := work.ready(d); err != nil {
+			return d, err
+		}
+	}
+	return m.arm(sink, sys, d, opt)
 }
 
 func conflictSummary(d deploy.Deployment) string {

@@ -81,7 +81,7 @@ func (m *Machine) SendNode(ctx context.Context, sink report.Sink, r SendRequest)
 // nor what people call it here, which would keep it there.
 func travelling(n node.Node) node.Node {
 	n.UUID, n.Origin = n.Identity(), ""
-	n.Number, n.Parent, n.Replaces = 0, 0, 0
+	n.Number, n.Parent, n.Replaces, n.With = 0, 0, 0, 0
 	n.Label, n.Alias, n.Pinned, n.Doomed, n.Owned, n.Taken = "", "", false, false, false, false
 	return n
 }

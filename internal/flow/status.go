@@ -3,6 +3,7 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/rastos/rastos/internal/deploy"
@@ -45,7 +46,9 @@ func (m *Machine) status(sys *System) (Status, error) {
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		d := DeploymentStatus{Deployment: all[i], Entry: entries[all[i].Number], Shown: string(all[i].State)}
-		if d.NodeInfo, err = sys.Nodes.Get(d.Node); err != nil {
+		d.NodeInfo, err = sys.Nodes.Get(d.Node)
+		var none *node.NotFoundError
+		if err != nil && !(d.State == deploy.Staged && errors.As(err, &none)) { // they may come together
 			return st, err
 		}
 		if d.Number == sys.Booted {

@@ -173,10 +173,14 @@ func (m *Machine) RunTree(ctx context.Context, sink report.Sink, w *World, p *Tr
 			return err
 		}
 		b := treeBuild{m: m, w: w, p: p, tree: tree, record: record, made: map[int]int{}}
-		if done, err = b.run(ctx, sink); err != nil || !p.Deploy {
+		if err := b.run(ctx, sink); err != nil {
 			return err
 		}
-		return m.deployRoot(ctx, sink, w, p, b.made[p.Root], &done)
+		if err := b.commit(ctx, sink); err != nil {
+			return err
+		}
+		done = b.done
+		return nil
 	})
 	if record != nil {
 		var d deploy.Deployment
@@ -186,22 +190,6 @@ func (m *Machine) RunTree(ctx context.Context, sink report.Sink, w *World, p *Tr
 		record.deployed(d, err)
 	}
 	return done, err
-}
-
-// deployRoot makes the new version of the head what boots next.
-func (m *Machine) deployRoot(ctx context.Context, sink report.Sink, w *World, p *TreePlan, number int, done *TreeDone) error {
-	if number == p.Root {
-		return nil // only what is below it changed
-	}
-	n, err := w.sys.Nodes.Get(number)
-	if err != nil {
-		return err
-	}
-	d, err := m.stage(ctx, sink, w.sys, deploy.Request{Node: n, From: w.sys.Live, Reason: n.Reason})
-	if err == nil {
-		done.Deployment = &d
-	}
-	return err
 }
 
 // current checks, under the lock, that the plan is about the newest nodes.
@@ -236,17 +224,17 @@ type treeBuild struct {
 	done   TreeDone
 }
 
-func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error) {
-	var err error
+// run builds them; none of them exists before commit.
+func (b *treeBuild) run(ctx context.Context, sink report.Sink) (err error) {
 	if b.batch, err = b.w.sys.Nodes.Batch(b.p.Verb); err != nil {
-		return b.done, err
+		return err
 	}
 	if b.p.sync {
 		b.made[b.p.Root] = b.p.Root
 	}
 	for _, c := range b.p.Nodes {
 		if err := context.Cause(ctx); err != nil {
-			return b.done, errors.Join(err, b.batch.Discard())
+			return errors.Join(err, b.batch.Discard())
 		}
 		if c.Keep {
 			b.made[c.Node.Number] = c.Node.Number
@@ -254,7 +242,7 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 		}
 		n, err := b.one(ctx, sink, c)
 		if err != nil {
-			return b.done, errors.Join(fmt.Errorf("node %d: %w", c.Node.Number, err), b.batch.Discard())
+			return errors.Join(fmt.Errorf("node %d: %w", c.Node.Number, err), b.batch.Discard())
 		}
 		b.made[c.Node.Number] = n.Number
 		b.done.Nodes = append(b.done.Nodes, n)
@@ -263,7 +251,38 @@ func (b *treeBuild) run(ctx context.Context, sink report.Sink) (TreeDone, error)
 			b.done.Conflicts = append(b.done.Conflicts, conflict)
 		}
 	}
-	return b.done, b.batch.Commit()
+	return nil
+}
+
+// commit makes the new versions exist. Where that of the head is to boot next, they
+// come when its deployment is there but for the boot entry, and go again if that
+// fails: a head whose tree has moved on without it would find nothing below it.
+func (b *treeBuild) commit(ctx context.Context, sink report.Sink) error {
+	i := slices.IndexFunc(b.done.Nodes, func(n node.Node) bool { return n.Number == b.made[b.p.Root] })
+	if !b.p.Deploy || i < 0 {
+		return b.batch.Commit() // only what is below the head changed
+	}
+	mf, err := b.m.runningManifest()
+	if err != nil {
+		return errors.Join(err, b.batch.Discard())
+	}
+	n, sys := b.done.Nodes[i], b.w.sys
+	begun, there := false, false
+	d, err := b.m.stageWith(ctx, sink, sys, deploy.Request{Node: n, From: sys.Live, Reason: n.Reason}, nodeWork{mf: mf, ready: func(d deploy.Deployment) error {
+		begun = true
+		err := b.batch.CommitWith(d.Number)
+		there = err == nil
+		return err
+	}})
+	switch {
+	case there:
+		_, takeErr := b.m.takeBack(sys)
+		err = errors.Join(err, takeErr)
+	case !begun:
+		err = errors.Join(err, b.batch.Discard())
+	}
+	b.done.Deployment = &d
+	return err
 }
 
 // one makes the new version of one node.

@@ -5,9 +5,12 @@ package flow
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rastos/rastos/internal/boot"
+	"github.com/rastos/rastos/internal/boot/esptest"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
@@ -178,6 +181,79 @@ func TestAnOvertakenPlanOfATreeIsNotRun(t *testing.T) {
 	}
 }
 
+// upgradeTree plans an upgrade of the head and all below it.
+func (b *packageBox) upgradeTree() (*World, *TreePlan) {
+	b.t.Helper()
+	w := b.world()
+	p, err := b.PlanTree(w, Where{Tree: true}, func(w *World) (*ChangePlan, error) {
+		return b.PlanPkgUpgrade(b.t.Context(), report.Discard{}, w, UpgradeRequest{Refresh: true})
+	})
+	b.check(err)
+	return w, p
+}
+
+// A head that cannot be deployed takes what is below it back, at whatever step it
+// turns out, and in the same breath.
+func TestATreeDoesNotMoveOnWithoutItsHead(t *testing.T) {
+	for what, esp := range map[string]func(boot.ESP) boot.ESP{
+		"no room for the kernel": func(e boot.ESP) boot.ESP { return noBlobs{e} },
+		"no room for the entry":  func(e boot.ESP) boot.ESP { return fullESP{e} },
+	} {
+		b := newTreeBox(t)
+		publish(t, b.repo, makePackage(t, b.repo, "linux", "6-2", map[string]string{
+			modulesDir + "/6/vmlinuz": "kernel 6-2", modulesDir + "/6/pkgbase": "linux\n", modulesDir + "/6/modules.dep": "#",
+			modulesDir + "/6/modules.builtin": "kernel/fs/btrfs/btrfs.ko\n", initPath: "init 6-2",
+		}, nil))
+		before, boots := b.shape(), b.boots(b.system(b.booted))
+		w, p := b.upgradeTree()
+		whole := w.sys.ESP
+		w.sys.ESP = esp(whole)
+		if done, err := b.RunTree(t.Context(), report.Discard{}, w, p); !errors.Is(err, errTest) || len(done.Nodes) > 0 {
+			t.Fatalf("%s: %+v, %v", what, done, err)
+		}
+		b.wantShape(before)
+		b.whole()
+		b.check(b.recover(b.system(b.booted), report.Discard{}))
+		if got := b.boots(b.system(b.booted)); !slices.Equal(got, boots) {
+			t.Errorf("%s: bootable are %v, were %v", what, got, boots)
+		}
+		w, p = b.upgradeTree()
+		if done, err := b.RunTree(t.Context(), report.Discard{}, w, p); err != nil || len(done.Nodes) != 4 || done.Deployment == nil {
+			t.Errorf("%s: the second time: %+v, %v", what, done, err)
+		}
+	}
+}
+
+// noBlobs fails to write kernels.
+type noBlobs struct{ boot.ESP }
+
+func (n noBlobs) WriteFile(name string, data []byte) error {
+	if strings.HasPrefix(name, boot.BlobsDir) {
+		return errTest
+	}
+	return n.ESP.WriteFile(name, data)
+}
+
+// While the deployment of a tree's head is made, its node does not exist yet.
+func TestStatusIsToldWhileATreeIsDeployed(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	w, err := sys.Nodes.Begin(1, "test")
+	b.check(err)
+	batch, err := sys.Nodes.Batch("test")
+	b.check(err)
+	n, err := batch.Seal(w, node.Node{})
+	b.check(err)
+	_, err = sys.Deploys.Create(deploy.Request{Node: n, From: 1})
+	b.check(err)
+	st, err := b.Status()
+	b.check(err)
+	if len(st.Deployments) != 2 || st.Deployments[0].Node != n.Number || st.Deployments[0].Shown != "staged" || st.Next != 1 {
+		t.Errorf("%+v", st)
+	}
+	b.check(batch.Discard())
+}
+
 // cutTrees runs a planned change of nodes again and again, with the power cut at
 // another effect each time: there are all of the new nodes afterwards, or none.
 func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify func(b *packageBox, made []node.Node)) {
@@ -187,6 +263,7 @@ func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify
 		b := newTreeBox(t)
 		w, p := plan(b)
 		before := b.shape()
+		boots := b.boots(b.system(b.booted))
 		b.power.left = cut
 		result, err := b.RunTree(t.Context(), report.Discard{}, w, p)
 		if err != nil && !b.power.off {
@@ -198,11 +275,12 @@ func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify
 		list, err := b.system(b.booted).Nodes.List()
 		b.check(err)
 		made := list[len(strings.Fields(before)):]
+		moved := !slices.Equal(b.boots(b.system(b.booted)), boots)
 		switch {
-		case b.shape() == before && !done:
+		case b.shape() == before && !done && !moved:
 			none++
 			continue
-		case len(made) != len(p.Nodes) || done && len(result.Nodes) != len(made):
+		case len(made) != len(p.Nodes) || moved != p.Deploy || done && len(result.Nodes) != len(made):
 			t.Fatalf("cut %d: %s after %s", cut, b.shape(), before)
 		}
 		all++
@@ -222,6 +300,16 @@ func TestAChangeOfASubtreeCutAnywhereIsMadeOfAllOrOfNone(t *testing.T) {
 	}, func(b *packageBox, made []node.Node) {
 		for _, n := range made {
 			if b.versions(n.Number)["extra"] != "1-1" || n.Parent != 2 && n.Parent < 6 {
+				t.Errorf("%+v", n)
+			}
+		}
+	})
+}
+
+func TestAnUpgradeOfTheHeadAndItsTreeCutAnywhereIsMadeAndDeployedOrNot(t *testing.T) {
+	cutTrees(t, (*packageBox).upgradeTree, func(b *packageBox, made []node.Node) {
+		for _, n := range made {
+			if b.versions(n.Number)["tool"] != "2-1" || n.With != 0 || n.Parent != 2 && n.Parent < 6 {
 				t.Errorf("%+v", n)
 			}
 		}

@@ -50,6 +50,15 @@ func (b *Batch) Seal(w *Work, n Node) (Node, error) {
 	return b.add(n), nil
 }
 
+// CommitWith is Commit of nodes that come with a deployment: until they Stand, each
+// says so in its record.
+func (b *Batch) CommitWith(deployment int) error {
+	for i := range b.nodes {
+		b.nodes[i].With = deployment
+	}
+	return b.Commit()
+}
+
 // Commit makes all of them exist. One file's rename decides; what is left to do
 // after it, Recover would do as well.
 func (b *Batch) Commit() error {

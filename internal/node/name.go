@@ -86,6 +86,11 @@ func (s *Store) Own(number int) error {
 	return s.edit(number, func(n *Node) { n.Owned = true })
 }
 
+// Stand lets a node stay that came with a deployment, whatever becomes of that.
+func (s *Store) Stand(number int) error {
+	return s.edit(number, func(n *Node) { n.With = 0 })
+}
+
 func (s *Store) edit(number int, change func(*Node)) error {
 	n, err := s.Get(number)
 	if err != nil {

@@ -53,6 +53,7 @@ type Node struct {
 	Files    bool      `json:"files,omitempty"`  // not only packages made it differ from what it replaces
 	Taken    bool      `json:"taken,omitempty"`  // a picture of a running system: kept as long as [snapshots] keep says
 	Doomed   bool      `json:"doomed,omitempty"` // being deleted: there is no way back
+	With     int       `json:"with,omitempty"`   // the deployment that it came with and goes with, as long as that has no boot entry
 	Owned    bool      `json:"owned,omitempty"`  // made for a deployment: it goes when the last one that runs it does
 }
 
