@@ -34,7 +34,7 @@ func NeedBtrfs(t testing.TB) {
 func BtrfsDisk(t testing.TB, sizeMB int) (topLevelDir string) {
 	t.Helper()
 	NeedBtrfs(t)
-	dir, err := os.MkdirTemp(diskFolder(int64(sizeMB)<<20), "rastos-test-disk-")
+	dir, err := os.MkdirTemp(DiskFolder(int64(sizeMB)<<20), "rastos-test-disk-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +63,9 @@ func BtrfsDisk(t testing.TB, sizeMB int) (topLevelDir string) {
 	return top
 }
 
-// diskFolder prefers memory: syncs to a slow disk are no part of any test.
-func diskFolder(size int64) string {
+// DiskFolder is where images of disks of that size are best: in memory, since syncs
+// to a slow disk are no part of any test. It is "" where that lacks the room.
+func DiskFolder(size int64) string {
 	const shm = "/dev/shm"
 	var st syscall.Statfs_t
 	if syscall.Statfs(shm, &st) == nil && int64(st.Bavail)*st.Bsize > 2*size {

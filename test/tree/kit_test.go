@@ -39,6 +39,9 @@ type machine struct {
 	t                          *testing.T
 	binary, dir, top, esp, srv string
 	nodes                      *node.Store
+	deploys                    *deploy.Store
+	booted                     int // the deployment that runs
+	keep                       int // deployments and nodes that its manifest keeps
 }
 
 func (m *machine) must(err error) {
@@ -50,13 +53,28 @@ func (m *machine) must(err error) {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
+	needMachine(t)
+	esp := filepath.Join(t.TempDir(), "esp")
+	if err := os.Mkdir(esp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return newMachineOn(t, testkit.BtrfsDisk(t, 512), esp, 2)
+}
+
+func needMachine(t *testing.T) {
+	t.Helper()
 	testkit.Integration(t)
 	for _, tool := range []string{"unshare", "chroot", "busybox", "btrfs", "findmnt"} {
 		testkit.NeedTool(t, tool)
 	}
-	m := &machine{t: t, binary: testkit.NeedBinary(t), dir: t.TempDir(), top: testkit.BtrfsDisk(t, 512)}
-	m.esp, m.srv = filepath.Join(m.dir, "esp"), filepath.Join(m.dir, "srv")
-	for _, d := range []string{m.esp, m.srv, filepath.Join(m.dir, "machine")} {
+}
+
+// newMachineOn makes one whose top level and ESP are mounted somewhere.
+func newMachineOn(t *testing.T, top, esp string, keep int) *machine {
+	t.Helper()
+	m := &machine{t: t, binary: testkit.NeedBinary(t), dir: t.TempDir(), top: top, esp: esp, booted: 1, keep: keep}
+	m.srv = filepath.Join(m.dir, "srv")
+	for _, d := range []string{m.srv, filepath.Join(m.dir, "machine")} {
 		m.must(os.Mkdir(d, 0o755))
 	}
 	box, err := os.ReadFile(testkit.NeedTool(t, "busybox"))
@@ -140,14 +158,22 @@ func (subvolumes) Generation(path string) (uint64, error) {
 	return i.Generation, err
 }
 
-// firstNode seals a node with all packages, deploys it and calls it good.
-func (m *machine) firstNode() {
+// open opens the stores of the top level, until close is called.
+func (m *machine) open() (close func()) {
 	m.t.Helper()
 	files, err := fsroot.Open(m.top)
 	m.must(err)
-	m.t.Cleanup(func() { _ = files.Close() })
 	m.nodes = &node.Store{Top: m.top, Files: files, Subvols: subvolumes{}, Now: time.Now,
 		NewUUID: func() (string, error) { id, err := uuid.NewRandom(); return id.String(), err }}
+	m.deploys = &deploy.Store{Nodes: m.nodes, Subvols: subvolumes{}, Keyed: account.MergeFile,
+		Open: func(dir string) (deploy.Dir, error) { return fsroot.Open(dir) }}
+	return func() { _ = files.Close() }
+}
+
+// firstNode seals a node with all packages, deploys it and calls it good.
+func (m *machine) firstNode() {
+	m.t.Helper()
+	m.t.Cleanup(m.open())
 	m.must(m.nodes.Init())
 	for _, v := range strings.Fields("@var @log @cache @containers @home @root @srv @local") {
 		m.must(btrfs.Create(filepath.Join(m.top, v)))
@@ -167,8 +193,8 @@ name = "core"
 servers = ["file://%s"]
 siglevel = "never"
 [snapshots]
-keep.last = 2
-`, m.srv), 0o644))
+keep.last = %d
+`, m.srv, m.keep), 0o644))
 	install := exec.Command(m.binary, "pkg", "install", "base", "linux", "tool", "rastos", "--sync", "--yes", "--root", work.Root())
 	install.Env = append(os.Environ(), "RASTOS_CONFIG=/dev/null", "RASTOS_CACHE_DIR="+filepath.Join(m.dir, "cache"))
 	if out, err := install.CombinedOutput(); err != nil {
@@ -179,22 +205,27 @@ keep.last = 2
 	}
 	n, err := work.Seal(node.Node{Reason: "first", Kernel: "6", Count: 4, Owned: true})
 	m.must(err)
-	deploys := &deploy.Store{Nodes: m.nodes, Subvols: subvolumes{}, Keyed: account.MergeFile,
-		Open: func(dir string) (deploy.Dir, error) { return fsroot.Open(dir) }}
-	d, err := deploys.Create(deploy.Request{Node: n, Reason: "first"})
+	d, err := m.deploys.Create(deploy.Request{Node: n, Reason: "first"})
 	m.must(err)
-	m.bootEntry(deploys, d)
+	m.bootEntry(d)
 	if out, err := exec.Command("cp", "-a", filepath.Join(m.nodes.Root(1), "var")+"/.", filepath.Join(m.top, "@var")).CombinedOutput(); err != nil {
 		m.t.Fatalf("%v: %s", err, out)
 	}
 }
 
-func (m *machine) bootEntry(deploys *deploy.Store, d deploy.Deployment) {
+func (m *machine) openESP() (esp boot.ESP, close func()) {
 	m.t.Helper()
 	dir, err := fsroot.Open(m.esp)
 	m.must(err)
-	esp := disk.NewDirESP(dir, func() (int64, error) { return 1 << 30, nil })
+	return disk.NewDirESP(dir, func() (int64, error) { return 1 << 30, nil }), func() { _ = dir.Close() }
+}
+
+func (m *machine) bootEntry(d deploy.Deployment) {
+	m.t.Helper()
+	esp, done := m.openESP()
+	defer done()
 	m.must(esp.MkdirAll(boot.EntriesDir))
+	var err error
 	d.Kernel, err = boot.PutBlob(esp, boot.Linux, []byte("kernel 6"))
 	m.must(err)
 	d.Initrd, err = boot.PutBlob(esp, boot.Initrd, []byte("initrd"))
@@ -203,14 +234,14 @@ func (m *machine) bootEntry(deploys *deploy.Store, d deploy.Deployment) {
 	m.must(boot.WriteEntry(esp, boot.Entry{Title: "first", SortKey: "rastos", Version: "1", Linux: boot.BlobPath(d.Kernel, boot.Linux),
 		Initrd: []string{boot.BlobPath(d.Initrd, boot.Initrd)}, Options: d.Options}, d.EntryName(), 3))
 	m.must(boot.Bless(esp, d.EntryName()))
-	m.must(deploys.Put(d))
+	m.must(m.deploys.Put(d))
 }
 
 // enter is the script that makes the machine's root of mounts; what it mounts goes
 // with it.
 const enter = `set -e
 mount --make-rprivate /
-R=$1/machine; T=$2; B=$3; S=$1; shift 3
+R=$1/machine; T=$2; B=$3; S=$1; E=$4; N=$5; C=$6; shift 6
 mount -t tmpfs machine $R
 for d in usr lib lib64 bin sbin; do
 	if [ -L /$d ]; then cp -a /$d $R/$d
@@ -219,13 +250,17 @@ done
 mkdir -p $R/proc $R/sys $R/dev $R/tmp $R/run/rastos/top $R/etc $R/efi $R/var $R$S
 for d in proc sys dev; do mount --rbind /$d $R/$d; done
 mount --bind $T $R/run/rastos/top
-mount --bind $T/@rastos/deploy/1/etc.0 $R/etc
+mount --bind $T/@rastos/deploy/$N/$C $R/etc
 mount --bind $T/@var $R/var
 mount --bind $T/@cache $R/var/cache
 mount --bind $S $R$S
-mount --bind $S/esp $R/efi
-echo 'quiet rastos.deploy=1' > $R/tmp/cmdline
+mount --bind $E $R/efi
+echo "quiet rastos.deploy=$N" > $R/tmp/cmdline
 mount --bind $R/tmp/cmdline $R/proc/cmdline
+mkdir $R/tmp/bin
+printf '#!/bin/sh\necho running\n' > $R/tmp/bin/systemctl
+chmod 755 $R/tmp/bin/systemctl
+PATH=/tmp/bin:$PATH
 cp $B $R/tmp/rastos
 `
 
@@ -246,7 +281,11 @@ func (m *machine) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // inside runs a script where the machine's root is.
 func (m *machine) inside(ctx context.Context, script string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "unshare", append([]string{"--mount", "sh", "-c", enter + script, "enter", m.dir, m.top, m.binary}, args...)...)
+	m.t.Helper()
+	d, err := m.deploys.Get(m.booted)
+	m.must(err)
+	cmd := exec.CommandContext(ctx, "unshare", append([]string{"--mount", "sh", "-c", enter + script, "enter",
+		m.dir, m.top, m.binary, m.esp, fmt.Sprint(m.booted), d.Etc}, args...)...)
 	cmd.Env = append(os.Environ(), "RASTOS_CONFIG=/dev/null")
 	return cmd
 }
@@ -340,9 +379,7 @@ func (m *machine) sound() {
 		}
 	}
 	m.must(btrfs.SyncFS(m.top))
-	device, err := exec.Command("findmnt", "-no", "SOURCE", m.top).Output()
-	m.must(err)
-	out, err := exec.Command("btrfs", "check", "--readonly", "--force", strings.TrimSpace(string(device))).CombinedOutput()
+	out, err := exec.Command("btrfs", "check", "--readonly", "--force", device(m.t, m.top)).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "no error found") {
 		m.t.Errorf("btrfs check: %v\n%s", err, out)
 	}
