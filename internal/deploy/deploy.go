@@ -237,7 +237,8 @@ func (s *Store) dropEtc(number int, entry string) error {
 }
 
 // Recover removes deployments that a cut left without deploy.json, and in the
-// others every /etc that deploy.json does not name. It returns what it removed.
+// others every /etc that deploy.json does not name, and files that were being
+// written. It returns what it removed.
 func (s *Store) Recover() ([]string, error) {
 	var removed []string
 	for _, id := range s.folders() {
@@ -251,6 +252,9 @@ func (s *Store) Recover() ([]string, error) {
 			continue
 		}
 		if err != nil {
+			return removed, err
+		}
+		if err := s.Nodes.Sweep(name(id)); err != nil {
 			return removed, err
 		}
 		entries, err := s.Nodes.Files.ReadDir(name(id))

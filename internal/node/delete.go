@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // Delete removes a node. Its children and its newer version close the gap first:
@@ -91,9 +92,9 @@ func (s *Store) deleteWhole(root string) error {
 }
 
 // Recover finishes the batches that were committed, and removes what else an
-// interrupted transaction left: every work folder that nobody works in, and every
-// node folder without node.json that is of none. It returns the names that it
-// removed. The caller holds the lock of the system: no work begins meanwhile.
+// interrupted transaction left: every work folder that nobody works in, every
+// node folder without node.json that is of none, and files that were being
+// written. It returns the names that it removed. The caller holds the lock of the system: no work begins meanwhile.
 func (s *Store) Recover() ([]string, error) {
 	var removed []string
 	work, err := s.numbers(workDir)
@@ -116,6 +117,9 @@ func (s *Store) Recover() ([]string, error) {
 	for _, id := range nodes {
 		_, err := s.Files.Lstat(metaName(id))
 		if err == nil {
+			if err := s.Sweep(path.Join(nodesDir, strconv.Itoa(id))); err != nil {
+				return removed, err
+			}
 			continue
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -130,7 +134,32 @@ func (s *Store) Recover() ([]string, error) {
 	if err := s.adoptAll(); err != nil {
 		return removed, err
 	}
+	if err := s.Sweep(Folder); err != nil {
+		return removed, err
+	}
 	return removed, s.dropAliases()
+}
+
+// tmpPrefix begins the names of the temporary files that WriteFile (host/fsroot)
+// makes and renames.
+const tmpPrefix = ".rastos-tmp-"
+
+// Sweep removes files of a folder that were being written when the power went:
+// durable already, and not yet renamed. Each cut would leave one more.
+func (s *Store) Sweep(dir string) error {
+	entries, err := s.Files.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tmpPrefix) || !e.Type().IsRegular() {
+			continue
+		}
+		if err := s.Files.RemoveAll(path.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recoverWork removes one work folder, unless somebody works there.

@@ -116,6 +116,13 @@ type facts map[string]string
 // facts reads them.
 func (m *machine) facts() (facts, error) {
 	f := facts{}
+	st, err := m.nodes.State()
+	if err != nil {
+		return nil, err
+	}
+	for name, to := range st.Aliases {
+		f["alias "+name] = fmt.Sprint(to)
+	}
 	nodes, err := m.nodes.List()
 	if err != nil {
 		return nil, err
@@ -125,8 +132,11 @@ func (m *machine) facts() (facts, error) {
 		if err != nil {
 			return nil, err
 		}
-		f[fmt.Sprintf("node %d", n.Number)] = fmt.Sprintf("%s %q %q %s", n.UUID, n.Label, n.Alias, sum)
+		f[fmt.Sprintf("node %d", n.Number)] = fmt.Sprintf("%s %q %s", n.UUID, n.Label, sum)
 		f[fmt.Sprintf("parent of node %d", n.Number)] = fmt.Sprint(n.Parent)
+		if n.Alias != "" { // it is on its way to the list of all
+			f["alias "+n.Alias] = fmt.Sprint(n.Number)
+		}
 	}
 	all, err := m.deploys.List()
 	if err != nil {
