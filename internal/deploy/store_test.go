@@ -207,8 +207,15 @@ func TestAnEditAfterStagingIsFolded(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.wantEtc(folded, map[string]string{"a": "2", "b": "late", "c": "later"})
+	half := filepath.Join(m.Nodes.Top, name(next.Number), ".rastos-tmp-X")
+	if err := os.WriteFile(half, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if removed, err := m.Recover(); err != nil || len(removed) == 0 {
 		t.Fatalf("the replaced /etc was not collected: %v, %v", removed, err)
+	}
+	if _, err := os.Lstat(half); err == nil {
+		t.Error("a record that was being written is left")
 	}
 	m.wantEtc(folded, map[string]string{"a": "2", "b": "late", "c": "later"})
 }

@@ -193,3 +193,24 @@ func TestACutAfterAnyStepLeavesWholeNodes(t *testing.T) {
 		t.Fatal("no cut came after the commit: the loop tested nothing there")
 	}
 }
+
+// A file that was being written is no part of anything, wherever it lies; what
+// others work on is left alone.
+func TestRecoverSweepsWhatWasBeingWritten(t *testing.T) {
+	s, _ := newStore(t)
+	n := seal(t, begin(t, s, 0))
+	gone := []string{Folder + "/.rastos-tmp-A", fmt.Sprintf("%s/%d/.rastos-tmp-B", nodesDir, n.Number)}
+	kept := []string{Folder + "/lock", RootName(n.Number) + "/.rastos-tmp-C"}
+	for _, name := range append(gone, kept...) {
+		write(t, filepath.Join(s.Top, name), "{")
+	}
+	if _, err := s.Recover(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(gone, kept...) {
+		_, err := os.Stat(filepath.Join(s.Top, name))
+		if slices.Contains(kept, name) != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
