@@ -38,6 +38,7 @@ type changes struct {
 	*world
 	template string
 	server   *httptest.Server
+	harm     func(root string) // what was done to a fresh root; may be nil
 	ofRepo   map[string]string // lines of pacman.conf in the sections of repositories; "-" at the end: and no server
 }
 
@@ -210,6 +211,9 @@ func (c *changes) fresh() {
 	must(c.t, os.RemoveAll(c.root))
 	if out, err := exec.Command("cp", "-a", c.template, c.root).CombinedOutput(); err != nil {
 		c.t.Fatalf("cp: %v: %s", err, out)
+	}
+	if c.harm != nil {
+		c.harm(c.root)
 	}
 }
 

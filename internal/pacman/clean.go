@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/rastos/rastos/alpm/conf"
 	"github.com/rastos/rastos/alpm/pkgfile"
@@ -51,7 +52,7 @@ func (s *session) clean(ctx context.Context) int {
 	return c.failed
 }
 
-// cleaning counts what could not be done.
+// cleaning is one -Sc; failed is its exit code.
 type cleaning struct {
 	*transaction
 	list   repos
@@ -109,6 +110,7 @@ func passedOver(name string) bool {
 func (c *cleaning) obsolete(path string) bool {
 	p, err := pkgfile.LoadInfo(path)
 	if err != nil {
+		c.unreadable(path, err)
 		return false
 	}
 	if c.conf.CleanMethod&conf.KeepInstalled != 0 {
@@ -127,13 +129,15 @@ func (c *cleaning) obsolete(path string) bool {
 	return true
 }
 
+// unlink removes a file, and no directory. pacman counts backwards here what
+// could not be done, and so its exit code is 255 for one.
 func (c *cleaning) unlink(path string, mayLack bool) {
-	err := os.Remove(path)
+	err := syscall.Unlink(path)
 	if err == nil || mayLack && errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	c.errorf("could not remove %s: %s", path, reason(err))
-	c.failed++
+	c.failed--
 }
 
 // databases removes those that belong to no repository of pacman.conf.

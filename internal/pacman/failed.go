@@ -28,6 +28,7 @@ const (
 	whySignature = "invalid or corrupted package (PGP signature)"
 	whyMissing   = "package missing required signature"
 	whyInvalid   = "invalid or corrupted package"
+	whyOpen      = "cannot open package file"
 	whyRetrieve  = "failed to retrieve some files"
 	whyServer    = "no servers configured for repository"
 	whySpace     = "not enough free disk space"

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/rastos/rastos/alpm/pkgfile"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 )
@@ -71,17 +70,9 @@ func (t *transaction) notFound(e *solve.NotFoundError) {
 
 // fileFailed says what is wrong with a file of -U.
 func (t *transaction) fileFailed(file *trans.FileError) {
-	name := file.File
 	why := archiveFault(file.Err)
-	switch {
-	case errors.Is(file.Err, pkgfile.ErrNoInfo):
-		t.errorf("missing package metadata in %s", name)
-	case errors.Is(file.Err, pkgfile.ErrFormat):
-		t.errorf("could not open file %s: Unrecognized archive format", name)
-		why = "cannot open package file"
-	case errors.Is(file.Err, trans.ErrNotFile):
-		t.errorf("could not open file %s: %v", name, trans.ErrNotFile)
-		why = "cannot open package file"
+	if t.unreadable(file.File, file.Err) {
+		why = whyOpen
 	}
-	t.errorf("'%s': %s", name, why)
+	t.errorf("'%s': %s", file.File, why)
 }

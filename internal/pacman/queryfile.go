@@ -15,6 +15,7 @@ import (
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/pkgfile"
+	"github.com/rastos/rastos/alpm/trans"
 	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/pacman/show"
 )
@@ -43,18 +44,32 @@ func (q *query) loadFile(path string) *packageFile {
 
 // loadError classes what is wrong with a package file as pacman does, which
 // tells some of it beforehand.
-func (q *query) loadError(path string, err error) string {
+func (s *session) loadError(path string, err error) string {
 	var gone *fs.PathError
 	switch {
 	case errors.As(err, &gone), path == "":
-		return "could not find or read package"
-	case errors.Is(err, pkgfile.ErrNoInfo):
-		q.errorf("missing package metadata in %s", path)
-	case errors.Is(err, pkgfile.ErrFormat):
-		q.errorf("could not open file %s: %s", path, "Unrecognized archive format")
-		return "cannot open package file"
+		return whyNotFound
+	case s.unreadable(path, err):
+		return whyOpen
 	}
-	return "invalid or corrupted package"
+	return whyInvalid
+}
+
+// unreadable says of what is no archive, and of an archive that is no package,
+// what it is. It tells whether the file could not be opened as one at all.
+func (s *session) unreadable(path string, err error) bool {
+	switch {
+	case errors.Is(err, pkgfile.ErrNoInfo):
+		s.errorf("missing package metadata in %s", path)
+		return false
+	case errors.Is(err, pkgfile.ErrFormat):
+		s.errorf("could not open file %s: %s", path, "Unrecognized archive format")
+	case errors.Is(err, trans.ErrNotFile):
+		s.errorf("could not open file %s: %v", path, trans.ErrNotFile)
+	default:
+		return false
+	}
+	return true
 }
 
 // loadMeta reads what the archive has before its files.
