@@ -244,11 +244,13 @@ func (c chance) servers(w *changes, repo string) string {
 
 // notAsPacman tells whether ours is to differ. A signature that is required and
 // that a mirror has not got: pacman has failed to download something, and keeps
-// a new database that nobody vouches for; ours says what is missing. A backup
-// file that was not extracted: pacman writes (null) for its sum, ours the sum.
+// a new database that nobody vouches for; ours says what is missing. A directory
+// in the place of a file: pacman stops in the middle of the transaction, ours
+// before it. A backup file that was not extracted: pacman writes (null) for its
+// sum, ours the sum.
 func notAsPacman(theirs []outcome, tree []string) bool {
 	return slices.ContainsFunc(theirs, func(o outcome) bool {
-		return strings.Contains(o.err, ".sig' from ")
+		return strings.Contains(o.err, ".sig' from ") || strings.Contains(o.err, "extract: not overwriting dir with file")
 	}) || slices.ContainsFunc(tree, func(line string) bool { return strings.Contains(line, `\t(null)`) })
 }
 
