@@ -75,9 +75,7 @@ func (m *Machine) confFetcher(c *conf.Config) *fetch.Fetcher {
 	return f
 }
 
-// ConfKeys loads the keys of a pacman.conf's GPGDir if a signature may have to
-// be checked. A keyring that is not there is none: then every signature is
-// refused.
+// ConfKeys is ConfRing if a signature may have to be checked.
 func ConfKeys(c *conf.Config) (*keyring.Ring, error) {
 	levels := []keyring.SigLevel{c.LocalFile.Level, c.RemoteFile.Level}
 	for _, r := range c.Repos {
@@ -88,6 +86,12 @@ func ConfKeys(c *conf.Config) (*keyring.Ring, error) {
 	}) {
 		return nil, nil
 	}
+	return ConfRing(c)
+}
+
+// ConfRing loads the keys of a pacman.conf's GPGDir. A keyring that is not
+// there is none: then every signature is refused.
+func ConfRing(c *conf.Config) (*keyring.Ring, error) {
 	ring, err := pacmanKeys(c.GPGDir)
 	if err != nil {
 		return nil, fmt.Errorf("read the keyring %s: %w", c.GPGDir, err)

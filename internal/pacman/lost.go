@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/alpm/solve"
 	"github.com/rastos/rastos/alpm/trans"
 )
@@ -15,6 +16,8 @@ import (
 const (
 	duplicate   = "'%s': duplicate target"
 	noSignature = "%s: missing required signature"
+	malformed   = "%s: signature format error"
+	gpgNoData   = "GPGME error: No data" // of what is no signature
 )
 
 // toldByLost tells whether what is wrong are targets, each of which was told
@@ -71,6 +74,10 @@ func (t *transaction) notFound(e *solve.NotFoundError) {
 // fileFailed says what is wrong with a file of -U.
 func (t *transaction) fileFailed(file *trans.FileError) {
 	why := archiveFault(file.Err)
+	var sig *keyring.Error
+	if errors.As(file.Err, &sig) && sig.Reason == keyring.Malformed {
+		t.signatureFailed(file.File, sig)
+	}
 	if t.unreadable(file.File, file.Err) {
 		why = whyOpen
 	}

@@ -115,7 +115,7 @@ func (q *query) signatures(f *packageFile) []string {
 	if err != nil {
 		return nil
 	}
-	ring, err := flow.ConfKeys(&q.conf.Config)
+	ring, err := flow.ConfRing(&q.conf.Config)
 	if err == nil && ring == nil {
 		err = &keyring.Error{Reason: keyring.NoKeyring}
 	}
@@ -130,6 +130,9 @@ func (q *query) signatures(f *packageFile) []string {
 	verdict, err := ring.Verify(file, sig, keyring.Level{Trust: keyring.TrustAll})
 	var bad *keyring.Error
 	switch {
+	case errors.As(err, &bad) && bad.Reason == keyring.Malformed:
+		q.errorf(gpgNoData)
+		return []string{"gpgme error"}
 	case errors.As(err, &bad):
 		return []string{badSignature(bad)}
 	case err != nil:
@@ -141,7 +144,11 @@ func (q *query) signatures(f *packageFile) []string {
 		if v.KeyExpired {
 			status = "Key expired"
 		}
-		lines = append(lines, fmt.Sprintf("%s, %s trust from \"%s\"", status, v.Validity, v.User))
+		trust := v.Validity
+		if trust == keyring.Undefined.String() {
+			trust = "unknown"
+		}
+		lines = append(lines, fmt.Sprintf("%s, %s trust from \"%s\"", status, trust, v.User))
 	}
 	return lines
 }

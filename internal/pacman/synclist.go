@@ -135,7 +135,7 @@ func (s *session) repoInfo(list repos, r *repo, p *desc.Package) {
 	if info.Extra {
 		info.RequiredBy = newDependents(list.packages(), depends).on(p)
 		info.OptionalFor = newDependents(list.packages(), optDepends).on(p)
-		info.Signatures = signerIDs(p)
+		info.Signatures = s.signerIDs(p)
 	}
 	s.page().Info(info)
 }
@@ -148,13 +148,20 @@ func (list repos) packages() (all []*desc.Package) {
 	return all
 }
 
-// signerIDs names the keys that the signature of a package is by.
-func signerIDs(p *desc.Package) []string {
+// signerIDs names the keys that the signature of a package is by: as pacman
+// does, by the last 16 digits.
+func (s *session) signerIDs(p *desc.Package) (ids []string) {
 	sig, err := base64.StdEncoding.DecodeString(p.PGPSig)
 	if err != nil || len(sig) == 0 {
 		return nil
 	}
-	return keyring.Signers(sig)
+	for _, name := range keyring.Signers(sig) {
+		ids = append(ids, name[max(0, len(name)-16):])
+	}
+	if len(ids) == 0 {
+		s.errorf(malformed, p.Name)
+	}
+	return ids
 }
 
 // syncList is -Sl.
