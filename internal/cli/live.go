@@ -31,6 +31,10 @@ func (c *liveFlags) atOnce(w *flow.World, p *flow.ChangePlan) error {
 
 // printPlace says where a change will be made.
 func (s *session) printPlace(p *flow.ChangePlan) error {
+	if p.Trial {
+		_, err := fmt.Fprintf(s.Stdout, "in a copy of node %d that takes its place until the machine goes down; where a package changes /etc, that is a copy, too\n", p.Base.Number)
+		return err
+	}
 	if p.Base != nil {
 		then := "the running system is not touched"
 		if p.Live {

@@ -23,11 +23,13 @@ is; if it came as a dependency, it counts as asked for from then on.
 The plan is shown first. On a machine that was booted from a node it is carried out
 in a new node that the next boot tries, elsewhere in place. --node makes a new version
 of another node, which is not deployed; --tree also makes new versions of all that is
-below it, all of them at once.`
+below it, all of them at once. --try lets only the running system have the packages,
+until it goes down; no node is made of it.`
 
 func pkgInstall(s *session) *cobra.Command {
 	var at flow.Place
 	var r flow.InstallRequest
+	var try bool
 	var where flow.Where
 	var change liveFlags
 	cmd := &cobra.Command{
@@ -37,19 +39,28 @@ func pkgInstall(s *session) *cobra.Command {
 		Example: `  rastos pkg install vim
   rastos pkg install ./hello-1.0-1-any.pkg.tar.zst --yes
   rastos pkg install core/bash --sync --dry-run --json
+  rastos pkg install strace --try
   rastos pkg install nginx --node web
   rastos pkg install strace --tree --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, targets []string) error {
 			r.Targets, r.Ask = targets, s.asker(change.changeFlags)
-			return s.changeAt(cmd, at, where, change, func(w *flow.World) (*flow.ChangePlan, error) {
+			plan := func(w *flow.World) (*flow.ChangePlan, error) {
 				return s.Machine.PlanInstall(cmd.Context(), s.sink(), w, r)
-			})
+			}
+			if !try {
+				return s.changeAt(cmd, at, where, change, plan)
+			}
+			if at.Root != "" || where.Given() || change.live {
+				return usage(cmd, errors.New("--try goes with none of --root, --node, --tree and --live"))
+			}
+			return s.try(cmd.Context(), change.changeFlags, plan)
 		},
 	}
 	atRoot(cmd, &at)
 	atNode(cmd, &where)
 	f := cmd.Flags()
+	f.BoolVar(&try, "try", false, "let only this boot have it: it is gone when the machine goes down")
 	f.BoolVar(&r.Refresh, "sync", false, "bring the databases of the repositories up to date first")
 	f.BoolVar(&r.AsDeps, "as-deps", false, "let what is installed count as dependencies")
 	f.BoolVar(&r.Reinstall, "reinstall", false, "install again what is there in the very version")
@@ -145,18 +156,7 @@ func (s *session) change(ctx context.Context, at flow.Place, change liveFlags, p
 	if err := change.atOnce(w, p); err != nil {
 		return err
 	}
-	switch {
-	case s.flags.json && (change.dryRun || p.Empty()):
-		return s.printJSON(p)
-	case !s.flags.json:
-		if err := s.printChange(p); err != nil {
-			return err
-		}
-	}
-	if change.dryRun || p.Empty() {
-		return nil
-	}
-	if err := s.confirm("Go on?", change.yes); err != nil {
+	if carryOut, err := s.show(p, change.changeFlags); err != nil || !carryOut {
 		return err
 	}
 	done, err := s.Machine.RunChange(ctx, s.sink(), w, p)
@@ -164,6 +164,21 @@ func (s *session) change(ctx context.Context, at flow.Place, change liveFlags, p
 		return err
 	}
 	return s.printDone(done, "done: "+done.Reason)
+}
+
+// show shows a plan and tells whether it is to be carried out.
+func (s *session) show(p *flow.ChangePlan, change changeFlags) (carryOut bool, err error) {
+	end := change.dryRun || p.Empty()
+	switch {
+	case !s.flags.json:
+		err = s.printChange(p)
+	case end:
+		err = s.printJSON(p)
+	}
+	if err != nil || end {
+		return false, err
+	}
+	return true, s.confirm("Go on?", change.yes)
 }
 
 // printChange shows what a plan does to packages, and where.

@@ -39,6 +39,9 @@ func (s *session) printStatus(st flow.Status) error {
 	if st.Live != 0 {
 		fmt.Fprintf(s.Stdout, "in place  deployment %d, applied at once\n", st.Live)
 	}
+	if st.Trial != nil {
+		fmt.Fprintf(s.Stdout, "on trial  %s, until the machine goes down\n", st.Trial.Reason)
+	}
 	if st.Next != b.Number && st.Next != 0 {
 		fmt.Fprintf(s.Stdout, "next boot deployment %d\n", st.Next)
 	}

@@ -39,6 +39,7 @@ type ChangePlan struct {
 	Notes    []string `json:"notes,omitempty"`  // what a person should know of it
 	Live     bool     `json:"live,omitempty"`   // apply it to the running system, too
 	Staged   int      `json:"staged,omitempty"` // deployment that boots next and does not run yet
+	Trial    bool     `json:"trial,omitempty"`  // let only this boot have it: RunTrial
 	Undoes   string   `json:"undoes,omitempty"` // the transaction of the history that it takes back
 }
 

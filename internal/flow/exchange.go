@@ -21,8 +21,9 @@ import (
 // something next. A power cut leaves nothing of it.
 type exchange struct {
 	Shown      []shown `json:"shown"`
-	Deployment int     `json:"deployment"` // the one that takes over
-	Fresh      bool    `json:"fresh"`      // which has not run before
+	Deployment int     `json:"deployment,omitempty"` // the one that takes over; 0: a trial
+	Fresh      bool    `json:"fresh,omitempty"`      // which has not run before
+	Trial      string  `json:"trial,omitempty"`      // its work folder
 
 	m         *Machine
 	obstacles []string
@@ -33,7 +34,8 @@ type shown struct {
 	Dir    string   `json:"dir"`
 	Source string   `json:"source"` // what is seen there
 	Access string   `json:"access"` // "ro" or "rw"
-	Below  []string `json:"-"`      // what is mounted below it, and stays so
+	File   bool     `json:"file,omitempty"`
+	Below  []string `json:"-"` // what is mounted below it, and stays so
 }
 
 func (m *Machine) exchangeJournal() string { return m.thisBoot("exchange.json") }
@@ -112,6 +114,9 @@ func (x *exchange) mount() error {
 // that, in one step: it is put together elsewhere first.
 func (x *exchange) one(s shown) error {
 	stage, mounts := x.m.exchangeStage(), x.m.Mounts
+	if s.File {
+		return mounts.Mount(s.Source, s.Dir, "", "bind")
+	}
 	if err := mounts.Mount(s.Source, stage, "", "bind,private,"+s.Access); err != nil {
 		return err
 	}
@@ -163,16 +168,26 @@ func (m *Machine) recoverExchange(sys *System, sink report.Sink) error {
 	if err := json.Unmarshal(data, x); err != nil {
 		return fmt.Errorf("read %s: %w", m.exchangeJournal(), err)
 	}
-	live, err := m.liveDeployment(0)
+	whole, err := x.whole()
 	if err != nil {
 		return err
 	}
-	if live == x.Deployment {
-		return os.Remove(m.exchangeJournal()) // it was whole
+	if whole {
+		return os.Remove(m.exchangeJournal())
 	}
 	if err := x.undo(func() error { return m.forgetTry(sys, x) }); err != nil {
 		return fmt.Errorf("take back what an interrupted run had mounted: %w", err)
 	}
 	report.Notef(sink, "took back what an interrupted run had mounted over %s", strings.Join(x.folders(), " "))
 	return nil
+}
+
+// whole tells whether the mark of an exchange was written.
+func (x *exchange) whole() (bool, error) {
+	if x.Trial != "" {
+		t, err := x.m.trial()
+		return t != nil && t.Work == x.Trial, err
+	}
+	live, err := x.m.liveDeployment(0)
+	return live == x.Deployment, err
 }

@@ -108,6 +108,12 @@ func (m *Machine) rereadServices(ctx context.Context, sink report.Sink) {
 // liveExchange works out what would take the place of what, and what is in the way.
 func (m *Machine) liveExchange(sys *System, d deploy.Deployment) (*exchange, error) {
 	x := &exchange{m: m, Deployment: d.Number, Fresh: !d.Tried}
+	if t, err := m.trial(); err != nil {
+		return x, err
+	} else if t != nil {
+		x.obstacle("a trial runs until the machine goes down: %s", t.Reason)
+		return x, nil
+	}
 	now, err := sys.Deploys.Get(sys.Live)
 	if err != nil {
 		return x, err

@@ -266,10 +266,17 @@ func TestAKillAtAnyStepLeavesTheOldOrTheNew(t *testing.T) {
 		b.runs(table, done.Deployment.Number, err == nil)
 		return steps, err
 	}
+	killedAnywhere(t, 6, killed)
+}
+
+// killedAnywhere runs a story whole, of at least so many steps, and once more for
+// every step after which it is killed.
+func killedAnywhere(t *testing.T, least int, killed func(t *testing.T, last int) (steps int, err error)) {
+	t.Helper()
 	steps := 0
 	t.Run("never", func(t *testing.T) {
 		var err error
-		if steps, err = killed(t, 0); err != nil || steps < 6 {
+		if steps, err = killed(t, 0); err != nil || steps < least {
 			t.Errorf("%d steps, %v", steps, err)
 		}
 	})

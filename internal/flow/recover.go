@@ -22,6 +22,9 @@ func (m *Machine) recover(sys *System, sink report.Sink) error {
 	if err := m.recoverExchange(sys, sink); err != nil {
 		return err
 	}
+	if err := m.endTrials(sys); err != nil {
+		return err
+	}
 	removed, err := sys.Nodes.Recover()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 type Status struct {
 	Booted      DeploymentStatus   `json:"booted"`
 	Live        int                `json:"live,omitempty"`     // deployment that runs in the place of the booted one
+	Trial       *Trial             `json:"trial,omitempty"`    // packages that only this boot has
 	Next        int                `json:"next"`               // deployment that the next boot tries first
 	Fallback    string             `json:"fallback,omitempty"` // set when the machine fell back: which one failed, and why
 	Deployments []DeploymentStatus `json:"deployments"`        // newest first
@@ -77,7 +78,8 @@ func (m *Machine) status(sys *System) (Status, error) {
 		st.Live = sys.Live
 	}
 	st.Fallback = fallback(st)
-	return st, nil
+	st.Trial, err = m.trial()
+	return st, err
 }
 
 // assessed reads the deployments as recovery would judge them, and their boot

@@ -128,7 +128,11 @@ func (m *Machine) open(top string) (*System, error) {
 }
 
 // holdWork locks the folder of a transaction, or tells that another process does.
+// What a trial shows, the machine itself works with.
 func (m *Machine) holdWork(path string) (release func(), busy bool, err error) {
+	if uses, err := m.trialUses(path); err != nil || uses {
+		return nil, uses, err
+	}
 	release, err = m.Lock(path)
 	var coded interface{ ExitCode() int }
 	if errors.As(err, &coded) && coded.ExitCode() == exitLocked {

@@ -63,13 +63,16 @@ func (s *Store) closeGap(n Node) error {
 
 // dropFolder deletes the subvolume `root` of a folder and then the folder.
 func (s *Store) dropFolder(name string) error {
-	root := filepath.Join(s.Top, filepath.FromSlash(name), "root")
-	sub, err := s.Subvols.IsSubvolume(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if sub {
-		if err := s.deleteWhole(root); err != nil {
+	for _, tree := range []string{"root", "etc"} {
+		path := filepath.Join(s.Top, filepath.FromSlash(name), tree)
+		sub, err := s.Subvols.IsSubvolume(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if !sub {
+			continue
+		}
+		if err := s.deleteWhole(path); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@
 //	@rastos/nodes/<id>/root       the sealed tree
 //	@rastos/nodes/<id>/node.json  what is known of it; without it the node does not exist
 //	@rastos/work/<tx>/root        what a transaction is building; garbage after a crash
+//	@rastos/work/<tx>/etc         an /etc beside it, of a tree that only this boot sees
 //	@rastos/work/<tx>/lock        held by the process that works there
 //	@rastos/work/<tx>/commit.json several nodes that come to be at once
 //

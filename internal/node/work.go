@@ -192,6 +192,10 @@ func (s *Store) settle(n *Node) error {
 	return s.adopt(n)
 }
 
+// Leave ends the work and lets its folder be. It is garbage from then on, unless
+// Hold tells that somebody else works there.
+func (w *Work) Leave() { w.release() }
+
 // Discard throws the work away. Calling it after Seal or twice does nothing.
 func (w *Work) Discard() error {
 	defer w.release()

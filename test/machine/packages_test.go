@@ -102,6 +102,7 @@ func (l *life) changeAndUndo() {
 	l.says(l.guest("rastos", "pkg", "undo", last[0].ID, "--yes"), "downgrade", bootsNext(node+2, deployment+2))
 	l.says(l.guest("rastos", "pkg", "history"), "undone by")
 	l.sh("echo late > /etc/own.conf")
+	l.try()
 	l.must(l.Reboot(l.ctx))
 	l.good(deployment + 2)
 	l.want("5", "cat", "/run/hello")
@@ -111,6 +112,25 @@ func (l *life) changeAndUndo() {
 	l.guest("ls", "/etc/mine", "/usr/local/mine")
 	l.want("greeting=mine\n# the version is the package's\nversion=5", "cat", "/etc/hello.conf")
 	l.says(l.guest("rastos", "pkg", "lock"), "fits what is installed")
+	l.sh("! test -e /etc/tried && ! test -e /var/lib/hello-6.1")
+	l.want("", "ls", "/run/rastos/top/@rastos/work")
+}
+
+// try has this boot see a version that no node has; what it brings is gone after.
+func (l *life) try() {
+	l.T.Helper()
+	next := l.status().Next
+	l.must(l.Publish(l.ctx, lab.Hello{Version: "6.1"}))
+	l.says(l.guest("rastos", "pkg", "install", "hello", "--try", "--sync", "--yes"), "until the machine goes down", "/etc is a copy")
+	l.want("hello 6.1-1", "pacman", "-Q", "hello")
+	l.want("greeting=mine\n# the version is the package's\nversion=6.1", "cat", "/etc/hello.conf")
+	l.want("begun", "cat", "/var/lib/hello-6.1/state")
+	l.guest("systemctl", "restart", "hello")
+	l.want("6.1", "/bin/sh", "-c", "for i in $(seq 100); do grep -q 6.1 /run/hello && break; sleep 0.1; done; cat /run/hello")
+	l.guest("touch", "/etc/tried", "/var/lib/hello-6.1/mine")
+	if st := l.status(); st.Trial == nil || st.Next != next {
+		l.T.Errorf("status %+v", st)
+	}
 }
 
 // killedAtOnce: a kill in the middle leaves the old or the new, as soon as
@@ -132,7 +152,7 @@ func (l *life) killedAtOnce() {
 	}
 	l.guest("rastos", "pkg", "upgrade", "--no-sync", "--live", "--yes")
 	l.shows(node+1, deployment+1)
-	l.want("hello 6-1", "pacman", "-Q", "hello")
+	l.want("hello 6.1-1", "pacman", "-Q", "hello")
 }
 
 // changeOfInit: what cannot be applied at once waits.
@@ -140,7 +160,7 @@ func (l *life) changeOfInit() {
 	node, deployment := l.newest()
 	l.must(l.Publish(l.ctx, lab.Hello{Version: "7", Fatal: true}))
 	l.says(l.guest("rastos", "pkg", "upgrade", "--live", "--yes"), bootsNext(node+1, deployment+1), "it cannot run before that", "init changes: /")
-	l.want("hello 6-1", "pacman", "-Q", "hello")
+	l.want("hello 6.1-1", "pacman", "-Q", "hello")
 	if st := l.status(); st.Live != deployment || st.Next != deployment+1 {
 		l.T.Errorf("status %+v", st)
 	}

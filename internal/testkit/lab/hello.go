@@ -19,7 +19,8 @@ import (
 )
 
 // Hello is a version of the lab's little service: it writes its version to
-// /run/hello and sleeps. It can be broken in ways that an upgrade must survive.
+// /run/hello and sleeps, and has a folder of its own in /var/lib. It can be broken
+// in ways that an upgrade must survive.
 type Hello struct {
 	Version string
 	Sick    bool // its health check fails
@@ -101,6 +102,7 @@ func (h Hello) write(path string) error {
 		{"usr/bin/hello", "#!/bin/sh\necho " + h.Version + " > /run/hello\nexec sleep infinity\n", 0o755},
 		{"usr/bin/hello-check", "#!/bin/sh\ngrep -q '^" + h.Version + "$' /run/hello || exit 2\n" + check + "\n", 0o755},
 		{"usr/lib/systemd/system/hello.service", helloUnit, 0o644},
+		{"var/lib/hello-" + h.Version + "/state", "begun\n", 0o644},
 		{"etc/hello.conf", "greeting=hello\n# the version is the package's\nversion=" + h.Version + "\n", 0o644},
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Files)) {
