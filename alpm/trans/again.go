@@ -5,7 +5,9 @@ package trans
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 
@@ -31,45 +33,126 @@ func (s *stager) allAgain(ctx context.Context) error {
 	return nil
 }
 
-// again stages what was left in its place and is no longer as it was then: a
-// hook or a scriptlet that ran since has changed it or taken it away, and the
-// package brings it. It is on the disk before the journal speaks of it.
+// again makes good what a hook or a scriptlet that ran since has done to what
+// was prepared for a package: to files that were left in their places, and to
+// those that lie beside theirs. It is on the disk before the journal speaks of
+// it.
 //
-// What one package's scriptlet does to the files of another is not in the
-// journal: when a cut comes right after that, it stays as it is, until the
-// other package is installed again.
+// When a cut comes before that, nothing tells any more how the files were. The
+// recovery holds them against the archive: switcher.regain.
 func (r *runner) again(ctx context.Context, h *header, p *stagedPackage) (changed bool, err error) {
-	temps := map[string]string{}
-	for i := range p.left {
-		if l := &p.left[i]; !r.tree.IsLeft(l) {
-			dir, _ := rootfs.SplitPath(l.Path)
-			temps[l.Path] = path.Join(dir, fmt.Sprintf("%s%s-again-%x-%x", tempPrefix, h.ID, p.Step, i))
-		}
-	}
-	if len(temps) == 0 {
+	lost := r.lost(p)
+	if !lost && !slices.ContainsFunc(p.left, func(l extract.Left) bool { return !r.tree.IsLeft(&l) }) {
 		return false, nil
 	}
-	a := r.archives[p.Step-len(h.Remove)]
-	_, err = r.unpack(context.WithoutCancel(ctx), a, func(h *tar.Header) (extract.Decision, error) {
-		name, _, err := a.listed(h)
-		temp := temps[name]
-		return extract.Decision{Skip: temp == "", As: temp}, err
+	g := &restaging{runner: r, head: h, p: p, a: r.archives[p.Step-len(h.Remove)], lost: lost, word: "again"}
+	return true, g.run(ctx)
+}
+
+// lost tells whether a staged file of a package has gone, with its directory
+// perhaps.
+func (r *runner) lost(p *stagedPackage) bool {
+	return slices.ContainsFunc(p.Files, func(f stagedFile) bool {
+		if f.Temp == "" {
+			return false
+		}
+		_, err := r.tree.Lstat(f.Temp)
+		return errors.Is(err, fs.ErrNotExist)
 	})
-	if err != nil {
-		return false, err
-	}
-	p.Files = slices.DeleteFunc(p.Files, func(f stagedFile) bool { return f.Keep != nil && temps[f.Path] != "" })
-	kept := p.left[:0]
-	for _, l := range p.left {
-		if temp := temps[l.Path]; temp != "" {
-			p.Files = append(p.Files, stagedFile{Path: l.Path, Temp: temp, Plain: true})
-		} else {
-			kept = append(kept, l)
+}
+
+// restaging goes through the archive of a package once more: what has its
+// content in its place is left there, and the rest is staged.
+type restaging struct {
+	*runner
+	head *header
+	p    *stagedPackage
+	a    *archive
+	// lost: not only is what was left looked at, but what was staged is staged
+	// anew, all of it, for one of them may be another's second name.
+	lost bool
+	word string // part of temporary names, so that no two are the same
+
+	beside map[string]int // in p.Files, by path
+	temps  map[string]string
+	plain  []stagedFile // what was left before, as it would be staged
+	rooms  map[string]string
+}
+
+func (g *restaging) run(ctx context.Context) error {
+	g.beside, g.temps, g.rooms = map[string]int{}, map[string]string{}, map[string]string{}
+	for i, f := range g.p.Files {
+		if f.Temp != "" {
+			g.beside[f.Path] = i
 		}
 	}
-	p.left = kept
-	if r.env.unsynced {
-		return true, nil
+	res, err := g.unpack(context.WithoutCancel(ctx), g.a, g.decide)
+	if err != nil {
+		return err
 	}
-	return true, flushAll(r.env, r.tree, r.local.Dir(), h.Dirs)
+	g.tree.Forget()
+	if err := g.adopt(res.Same); err != nil {
+		return err
+	}
+	if g.env.unsynced {
+		return nil
+	}
+	return flushAll(g.env, g.tree, g.local.Dir(), g.head.Dirs)
+}
+
+func (g *restaging) decide(h *tar.Header) (extract.Decision, error) {
+	name, listed, err := g.a.listed(h)
+	if err != nil || g.noExtract.match(listed) {
+		return extract.Decision{Skip: true, Gone: g.takenOut(g.old[g.p.Name], listed)}, err
+	}
+	_, beside := g.beside[name]
+	if h.Typeflag == tar.TypeDir || beside && !g.lost {
+		return extract.Decision{Skip: true}, nil
+	}
+	g.restaged++
+	temp := path.Join(g.room(name), fmt.Sprintf("%s%s-%s-%x-%x", tempPrefix, g.head.ID, g.word, g.p.Step, g.restaged))
+	if beside {
+		g.temps[name] = temp
+	} else {
+		g.plain = append(g.plain, stagedFile{Path: name, Temp: temp, Plain: true, attr: attrOf(h)})
+	}
+	return extract.Decision{As: temp, Same: !beside}, nil
+}
+
+// room is the directory where a file is staged: its own or, where that is gone,
+// the next one above that is looked through for what was staged.
+func (g *restaging) room(name string) string {
+	own, _ := rootfs.SplitPath(name)
+	if at, known := g.rooms[own]; known {
+		return at
+	}
+	at := "."
+	for dir := own; dir != ""; dir, _ = rootfs.SplitPath(dir) {
+		if real, err := g.tree.Dir(dir); err == nil && listHas(g.head.Dirs, real) {
+			at = real
+			break
+		}
+	}
+	g.rooms[own] = at
+	return at
+}
+
+// adopt makes what was found and staged the package's.
+func (g *restaging) adopt(same []extract.Left) error {
+	var files []stagedFile
+	for _, f := range g.p.Files {
+		if f.Keep != nil {
+			continue
+		}
+		if temp := g.temps[f.Path]; temp != "" {
+			if err := g.tree.Remove(f.Temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			f.Temp = temp
+		}
+		files = append(files, f)
+	}
+	g.p.Files = append(files, g.plain...)
+	g.p.leave(same)
+	return nil
 }

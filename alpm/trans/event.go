@@ -55,6 +55,7 @@ const (
 	AboutBlocked     = "blocked"      // Path, where a file was to go and a directory is
 	AboutHardLink    = "hard-link"    // Path; Args: the file that was not extracted
 	AboutKeys        = "keys"         // the keys of package Name, which did not get into the root's keyring: Err says why
+	AboutLost        = "lost"         // Path, which a program took away; Err says why it cannot be unpacked again
 	AboutDirOwner    = "dir-owner"    // Path; Args: uid and gid that it has, the package's
 )
 

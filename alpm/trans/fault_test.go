@@ -5,6 +5,8 @@ package trans_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +26,8 @@ type change struct {
 	prepare       func(root string) // after `before` is installed
 	start, req    trans.Request
 	hookRemoves   string // what a hook takes away before an upgrade
+	// scriptlet is what the scriptlets of packages do to the root.
+	scriptlet func(root string) error
 }
 
 func changes() []change {
@@ -55,10 +59,33 @@ func changes() []change {
 		{name: "upgrade of which a hook takes away what stays", hookRemoves: "usr/taken", start: trans.Request{Targets: []string{"a"}}, req: all,
 			before: []spec{{info: "a 1-1", files: map[string]string{"usr/taken": "1", "usr/kept": "1", "usr/a": "1"}}},
 			after:  []spec{{info: "a 2-1", files: map[string]string{"usr/taken": "1", "usr/kept": "1", "usr/a": "2"}}}},
+		{name: "upgrade of which a scriptlet spoils what another package has", start: trans.Request{Targets: []string{"b"}}, req: all,
+			before: spoilt("1"), after: spoilt("2"), hookRemoves: "usr/b/hooked", scriptlet: spoil},
 		{name: "remove", before: base, after: base, start: trans.Request{Targets: []string{"app", "tool"}},
 			prepare: func(root string) { _ = os.WriteFile(filepath.Join(root, "etc/app.conf"), []byte("mine"), 0o644) },
 			req:     trans.Request{Remove: []string{"app", "tool"}, Recursive: true}},
 	}
+}
+
+// spoilt are two packages of which the first has a scriptlet, and most files of
+// the second stay as they are.
+func spoilt(version string) []spec {
+	return []spec{
+		{info: "a " + version + "-1", files: map[string]string{"usr/a": version}, install: "post_upgrade() { :; }\n"},
+		{info: "b " + version + "-1 depends=a", files: map[string]string{"usr/b/b": version, "usr/b/hooked": "1", "usr/b/taken": "one", "usr/b/written": "two",
+			"usr/b/dressed": "0750 three", "usr/b/copied": "four", "usr/b/dir/in/side": "five", "usr/b/dir/new": version, "usr/b/stays": "six", "usr/b/mode": "0" + version + "00 7"}},
+	}
+}
+
+// spoil does what a scriptlet should not do.
+func spoil(root string) error {
+	at := func(name string) string { return filepath.Join(root, "usr/b", name) }
+	if _, err := os.Lstat(at("taken")); err != nil {
+		return nil // it ran before
+	}
+	return errors.Join(os.Remove(at("taken")), os.WriteFile(at("written"), []byte("TWO"), 0o644), os.Chmod(at("dressed"), 0o600),
+		os.WriteFile(at("copy"), []byte("four"), 0o644), os.Rename(at("copy"), at("copied")),
+		os.Remove(at("mode")), os.WriteFile(at("mode"), []byte("7"), 0o644), os.RemoveAll(at("dir")))
 }
 
 // cutLab is a change that is ready to be cut off, again and again.
@@ -75,7 +102,7 @@ func newCutLab(t *testing.T, c change) *cutLab {
 	l.durable = true
 	l.image = filepath.Join(l.dir, "image")
 	if c.hookRemoves != "" {
-		l.hookBeforeUpgrades(c.hookRemoves)
+		l.programs()
 	}
 	if c.before != nil {
 		l.publish(c.before...)
@@ -96,13 +123,18 @@ func newCutLab(t *testing.T, c change) *cutLab {
 	return l
 }
 
-// hookBeforeUpgrades lets a hook remove a file.
-func (l *cutLab) hookBeforeUpgrades(removes string) {
+// programs lets a hook remove a file, and scriptlets do what the change has.
+func (l *cutLab) programs() {
 	l.t.Helper()
 	hooks := l.t.TempDir()
 	must(l.t, os.WriteFile(filepath.Join(hooks, "x.hook"), []byte("[Trigger]\nType = Package\nOperation = Upgrade\nTarget = *\n"+
 		"[Action]\nWhen = PreTransaction\nExec = /bin/true\n"), 0o644))
-	chroot := &fakeChroot{onCall: func([]string) (int, error) { return 0, os.Remove(filepath.Join(l.ours, removes)) }}
+	chroot := &fakeChroot{onCall: func(argv []string) (int, error) {
+		if argv[0] == "/bin/true" {
+			return 0, os.Remove(filepath.Join(l.ours, l.hookRemoves))
+		}
+		return 0, l.scriptlet(l.ours)
+	}}
 	l.env = func(e *trans.Env) { e.Chroot, e.HookDirs = chroot, []string{hooks} }
 }
 
@@ -157,7 +189,7 @@ func (l *cutLab) differs(isNew bool) string {
 		}
 	}
 	for _, line := range want {
-		gone := !isNew && l.hookRemoves != "" && strings.Contains(line, l.hookRemoves) // which nobody brings back
+		gone := !isNew && l.hookRemoves != "" && strings.HasPrefix(line, l.hookRemoves+" ") // which nobody brings back
 		if !gone && !slices.Contains(got, line) {
 			diff = append(diff, "want: "+line)
 		}
@@ -202,6 +234,72 @@ func TestStoppedBeforeEveryStep(t *testing.T) {
 	}
 }
 
+// What programs of a change do to files of others that stay is made good, each
+// file with its own content.
+func TestWhatProgramsSpoilIsMadeGood(t *testing.T) {
+	for _, c := range changes() {
+		if c.scriptlet == nil {
+			continue
+		}
+		l := newCutLab(t, c)
+		for name, want := range c.after[1].files {
+			got, err := os.ReadFile(filepath.Join(l.ours, name))
+			info, _ := os.Stat(filepath.Join(l.ours, name))
+			mode, content := "0644", want
+			if m, rest, ok := strings.Cut(want, " "); ok {
+				mode, content = m, rest
+			}
+			if err != nil || string(got) != content || fmt.Sprintf("%#o", info.Mode()) != mode {
+				t.Errorf("%s is %q, %v, want %q with %s (%v)", name, got, info, content, mode, err)
+			}
+		}
+	}
+}
+
+// Where a recovery needs an archive that is gone, it finishes the rest and names
+// what is missing; with another one in its place, too.
+func TestRecoveryWithoutTheArchive(t *testing.T) {
+	l := newCutLab(t, changes()[4])
+	archive := filepath.Join(l.dir, "cache-ours", "b-2-1-any.pkg.tar.zst")
+	content, err := os.ReadFile(archive)
+	must(t, err)
+	for _, spoilArchive := range []func() error{
+		func() error { return os.Remove(archive) },
+		func() error { return os.WriteFile(archive, content[:len(content)/2], 0o644) },
+	} {
+		l.reset()
+		must(t, os.WriteFile(archive, content, 0o644))
+		env := l.environment()
+		plan, err := trans.Prepare(context.Background(), env, l.req)
+		must(t, err)
+		ran := false
+		l.change.scriptlet = func(root string) error { ran = true; return spoil(root) }
+		env.SetFault(func(string) error {
+			if ran {
+				return trans.ErrStopped
+			}
+			return nil
+		})
+		if err := trans.Run(context.Background(), env, plan, nil); !errors.Is(err, trans.ErrStopped) {
+			t.Fatal(err)
+		}
+		must(t, spoilArchive())
+		lost := map[string]bool{}
+		rec, err := trans.Recover(context.Background(), l.environment(), func(e trans.Event) {
+			if e.About == trans.AboutLost {
+				lost[e.Path] = e.Name == "b" && e.Err != nil
+			}
+		})
+		must(t, err)
+		if want := map[string]bool{"usr/b/taken": true, "usr/b/dir/in/side": true, "usr/b/dir/new": true}; !rec.Finished || !maps.Equal(lost, want) {
+			t.Errorf("%v, lost: %v", rec, lost)
+		}
+		if p, err := trans.Installed(l.environment()); err != nil || p.Package("b").Version != "2-1" {
+			t.Errorf("b was not installed: %v", err)
+		}
+	}
+}
+
 func testingPacman() bool {
 	_, err := exec.LookPath("pacman")
 	return err == nil && os.Getenv("RASTOS_TEST_INTEGRATION") == "1"
@@ -210,7 +308,8 @@ func testingPacman() bool {
 // A recovery that is stopped itself comes to the same end the next time.
 func TestRecoveryStoppedBeforeEveryStep(t *testing.T) {
 	testkit.Integration(t)
-	for _, c := range changes()[:2] {
+	all := changes()
+	for _, c := range append(all[:2:2], all[4]) {
 		l := newCutLab(t, c)
 		total, err := l.attempt(0, nil)
 		must(t, err)

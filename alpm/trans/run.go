@@ -102,6 +102,7 @@ type runner struct {
 	change   hook.Change
 	teachers []string // keyring packages whose keys the root's keyring is to get
 	ran      bool     // a hook or a scriptlet, since it began
+	restaged int      // files that were staged once more
 
 	noUpgrade, noExtract patterns
 	dirs                 *dirOwners

@@ -178,7 +178,14 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 			sums[path] = sum
 		}
 		p.warnings = extractWarnings(a.info.Name, res)
-		j.leave(res.Same)
+		p.leave(res.Same)
+		if s.scriptletsRun() || s.hooksRun() {
+			if p.Archive, err = sourceOf(a); err != nil {
+				return nil, err
+			}
+		} else {
+			p.left = nil // nobody will ask
+		}
 	}
 	entry, extra := s.entry(a, sums)
 	for name := range extra {
@@ -253,16 +260,14 @@ func (j *staging) stays(name string) bool {
 
 // leave takes the files out that need not be written, but for those whose
 // owner, mode or time is another: these are set at the switch.
-func (j *staging) leave(same []extract.Left) {
+func (p *stagedPackage) leave(same []extract.Left) {
 	is := make(map[string]*extract.Left, len(same))
 	for i := range same {
 		is[same[i].Path] = &same[i]
 	}
-	if j.scriptletsRun() || j.hooksRun() {
-		j.p.left = same
-	}
-	kept := j.p.Files[:0]
-	for _, f := range j.p.Files {
+	p.left = same
+	kept := p.Files[:0]
+	for _, f := range p.Files {
 		if l := is[f.Path]; l != nil {
 			if f.attr.Is(l) {
 				continue
@@ -271,7 +276,7 @@ func (j *staging) leave(same []extract.Left) {
 		}
 		kept = append(kept, f)
 	}
-	j.p.Files = kept
+	p.Files = kept
 }
 
 func attrOf(h *tar.Header) *rootfs.Attr {

@@ -83,6 +83,9 @@ type stagedPackage struct {
 	Replaces []removalStep `json:"replaces,omitempty"`
 	Files    []stagedFile  `json:"files,omitempty"`
 	Extra    []string      `json:"extra,omitempty"` // files of the entry besides desc and files
+	// Archive is where the files come from, if programs run that may spoil what
+	// was prepared.
+	Archive *source `json:"archive,omitempty"`
 
 	entry    *desc.Package // what the database will have
 	warnings []Event

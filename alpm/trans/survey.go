@@ -40,7 +40,7 @@ func (s *stager) survey() error {
 			}
 		}
 	}
-	made, dirs := map[string]int64{}, map[string]bool{}
+	made, dirs := map[string]int64{}, map[string]bool{".": true} // the last resort of restaging.room
 	for _, a := range s.archives {
 		if err := s.roomForFiles(a); err != nil {
 			return err

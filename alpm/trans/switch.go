@@ -109,7 +109,7 @@ func (s *switcher) together(ctx context.Context, first, n int) error {
 		}
 		record := switchRecord{First: first}
 		for i := first; i < first+n; i++ {
-			ops, err := s.workOut(ctx, s.steps[i])
+			ops, err := s.workOut(ctx, i)
 			if err != nil {
 				return err
 			}
@@ -144,12 +144,15 @@ func (s *switcher) adopted(i int) {
 }
 
 // workOut plans one step.
-func (s *switcher) workOut(ctx context.Context, st step) ([]operation, error) {
-	var err error
+func (s *switcher) workOut(ctx context.Context, i int) (_ []operation, err error) {
+	st := s.steps[i]
 	switch {
 	case s.opt.DBOnly:
 	case st.remove == nil:
-		if s.ran {
+		switch {
+		case s.recovering:
+			err = s.regain(ctx, i, st.put)
+		case s.ran:
 			_, err = s.again(ctx, s.head, st.put)
 		}
 		if err == nil {
