@@ -158,6 +158,85 @@ func TestAnUnhealthyBootIsToldAndTriedAgain(t *testing.T) {
 	}
 }
 
+// checked is a start-up that ended well, with a health check.
+type checked struct{ check func() error }
+
+func (c checked) Output(ctx context.Context, argv ...string) ([]byte, error) {
+	switch line := strings.Join(argv, " "); {
+	case line == "/bin/sh -c /bin/web":
+		return nil, c.check()
+	case argv[0] == "systemctl":
+		return answers{"systemctl is-system-running": "running\n", "systemctl list-units": noUnits}.Output(ctx, argv...)
+	}
+	return hostPrograms{}.Output(ctx, argv...)
+}
+
+// lockedOnce makes the system's lock one that only one holds.
+func (b *box) lockedOnce() {
+	held := false
+	take := func() (func(), error) {
+		if held {
+			return nil, lockHeld{}
+		}
+		held = true
+		return func() { held = false }, nil
+	}
+	b.WaitLock = func(context.Context, string) (func(), error) { return take() }
+	b.Lock = func(path string) (func(), error) {
+		if strings.Contains(path, "/work/") {
+			return b.lock(path)
+		}
+		return take()
+	}
+}
+
+// Health checks may take minutes: an upgrade need not wait for them, and what they
+// say of the running deployment has nothing to do with the new one.
+func TestAnUpgradeDuringTheHealthChecksIsNotLost(t *testing.T) {
+	for _, verdict := range []error{nil, errTest} {
+		b := newBox(t, esptest.OldName)
+		_, err := b.upgrade(b.system(1), "2")
+		b.check(err)
+		b.booted = 2
+		b.lockedOnce()
+		tree, root := b.Tree, t.TempDir()
+		b.Tree = func(dir string) (Tree, error) {
+			if dir == "/" {
+				dir = root
+			}
+			return tree(dir)
+		}
+		text, err := os.ReadFile(b.manifestPath)
+		b.check(err)
+		b.check(os.WriteFile(b.manifestPath, append(text, "[[health]]\nname = \"web\"\ncommand = \"/bin/web\"\n"...), 0o600))
+		b.Programs = checked{func() error {
+			_, err := b.upgrade(b.system(2), "3")
+			b.check(err)
+			return verdict
+		}}
+		out, err := b.CompleteBoot(t.Context(), report.Discard{})
+		if healthy := verdict == nil; err != nil || out.Blessed != healthy || out.Reboot == healthy {
+			t.Errorf("%+v, %v", out, err)
+		}
+		sys := b.system(2)
+		if boots := b.boots(sys); !slices.Equal(boots, []int{3, 2, 1}) {
+			t.Errorf("bootable: %v", boots)
+		}
+		all, err := sys.Deploys.List()
+		b.check(err)
+		if len(all) != 3 {
+			t.Fatalf("%+v", all)
+		}
+		if all[1].State != map[bool]deploy.State{true: deploy.Good, false: deploy.Armed}[verdict == nil] || all[2].State != deploy.Armed || all[2].From != 2 {
+			t.Errorf("%+v", all[1:])
+		}
+		if n, err := sys.Nodes.Get(all[2].Node); err != nil || n.Replaces != all[1].Node {
+			t.Errorf("the upgrade builds on node %d, %v", n.Replaces, err)
+		}
+		b.noOrphans(sys)
+	}
+}
+
 func TestAGoodDeploymentIsClearedOfAnOldFailure(t *testing.T) {
 	b := newBox(t, esptest.OldName)
 	sys := b.system(1)
