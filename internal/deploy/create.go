@@ -93,7 +93,7 @@ func (s *Store) merged(d *Deployment, from int) error {
 		return err
 	}
 	res, err := s.mergeInto(etcmerge.Merge, s.abs(d.Number, d.Etc), s.pristineEtc(old.Node), s.abs(d.Number, d.FromBase), s.pristineEtc(d.Node))
-	d.Conflicts = res.Conflicts
+	d.Conflicts, d.Notes = res.Conflicts, res.Notes
 	return err
 }
 
@@ -141,7 +141,7 @@ func (s *Store) Fold(d Deployment) (Deployment, bool, error) {
 	if err != nil {
 		return d, false, err
 	}
-	next.Conflicts = append(next.Conflicts, res.Conflicts...)
+	next.Conflicts, next.Notes = append(next.Conflicts, res.Conflicts...), append(next.Notes, res.Notes...)
 	if err := s.Subvols.Sync(s.Nodes.Top); err != nil {
 		return d, false, err
 	}

@@ -63,6 +63,7 @@ type Deployment struct {
 	Options   string              `json:"options,omitempty"`       // kernel command line
 	Title     string              `json:"title,omitempty"`         // as the boot menu shows it
 	Conflicts []etcmerge.Conflict `json:"etc_conflicts,omitempty"` //
+	Notes     []etcmerge.Conflict `json:"etc_notes,omitempty"`     // what the merge of /etc decided by rule against the node
 	BlessedAt time.Time           `json:"blessed,omitzero"`        //
 	Tried     bool                `json:"tried,omitempty"`         // has reached its own user space once: its /etc is its own from then on
 }

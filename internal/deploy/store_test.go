@@ -313,6 +313,33 @@ func TestConflictsAreRecordedAndLoseNothing(t *testing.T) {
 	}
 }
 
+// A service that was disabled here, and a file that was changed here, stay as they
+// are whatever the new node says, and it is told.
+func TestWhatIsDecidedAgainstTheNodeIsRecorded(t *testing.T) {
+	const off, own, late = "systemd/system/multi-user.target.wants/web.service", "systemd/system/web.service.d/own.conf", "late"
+	m := newMachine(t)
+	first := m.deploy(Request{Node: m.node(0, map[string]string{off: "1\n", own: "1\n", late: "1\n"})})
+	m.check(os.Remove(filepath.Join(m.EtcPath(first), off)))
+	m.write(m.EtcPath(first), own, "mine\n")
+	d := m.deploy(Request{Node: m.node(1, map[string]string{off: "2\n", late: "2\n"}), From: first.Number})
+	m.wantEtc(d, map[string]string{own: "mine\n", late: "2\n"})
+	m.check(os.Remove(filepath.Join(m.EtcPath(first), late)))
+	m.subs.Touch(m.EtcPath(first))
+	d, did, err := m.Fold(d)
+	m.check(err)
+	read, err := m.Get(d.Number)
+	m.check(err)
+	var got []string
+	for _, n := range read.Notes {
+		got = append(got, n.Path+": "+n.Reason)
+	}
+	const stays, deleted = "changed on this machine and gone from the new node: it stays", "deleted on this machine and changed in the new node: it stays deleted"
+	want := []string{off + ": " + deleted, own + ": " + stays, late + ": " + deleted}
+	if diff := cmp.Diff(want, got); diff != "" || !did || len(read.Conflicts) != 0 {
+		t.Errorf("recorded (-want +got):\n%s%v, %v", diff, read.Conflicts, did)
+	}
+}
+
 func TestTheInitramfsLastWordsAreTheReason(t *testing.T) {
 	m := newMachine(t)
 	d := m.deploy(Request{Node: m.node(0, nil)})

@@ -58,6 +58,9 @@ func (m *Machine) Fold(ctx context.Context, sink report.Sink, r FoldRequest) err
 		for _, c := range folded.Conflicts[len(d.Conflicts):] {
 			report.Warnf(sink, "/etc/%s: %s", c.Path, c.Reason)
 		}
+		for _, n := range folded.Notes[len(d.Notes):] {
+			report.Notef(sink, "/etc/%s: %s", n.Path, n.Reason)
+		}
 	}
 	return nil
 }

@@ -128,6 +128,9 @@ func (m *Machine) stageWith(ctx context.Context, sink report.Sink, sys *System, 
 	for _, c := range d.Conflicts {
 		report.Warnf(sink, "/etc/%s: %s", c.Path, c.Reason)
 	}
+	for _, n := range d.Notes {
+		report.Notef(sink, "/etc/%s: %s", n.Path, n.Reason)
+	}
 	if err := ctx.Err(); err != nil {
 		return d, context.Cause(ctx)
 	}
