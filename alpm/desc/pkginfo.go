@@ -50,70 +50,93 @@ func DecodePKGINFO(data []byte) (*Package, error) {
 }
 
 // setInfo takes one value. Keys that are not known are skipped.
-func (p *Package) setInfo(key, value string) (err error) {
+func (p *Package) setInfo(key, value string) error {
 	if strings.IndexByte(value, 0) >= 0 {
 		return ErrNUL
 	}
-	add := func(list *[]string) {
+	switch key {
+	case "pkgname":
+		p.Name = value
+		return CheckName(value)
+	case "pkgver":
+		p.Version = value
+		return CheckVersion(value)
+	case "builddate":
+		return setNumber(&p.BuildDate, value)
+	case "size":
+		return setNumber(&p.InstalledSize, value)
+	case "backup":
+		err := checkPath(value)
+		if err == nil {
+			p.Backup = append(p.Backup, Backup{Path: value})
+		}
+		return err
+	}
+	if list := p.infoList(key); list != nil {
 		if value != "" {
 			*list = append(*list, value)
 		}
+	} else if text := p.infoText(key); text != nil {
+		*text = value
 	}
-	number := func(n *int64) {
-		if value == "" {
-			return // not said, as pacman reads it
-		}
-		v, ok := parseNumber(value)
-		if !ok {
-			err = ErrNumber
-		}
-		*n = v
+	return nil
+}
+
+// setNumber reads a number; an empty one is not said, as pacman reads it.
+func setNumber(n *int64, value string) error {
+	if value == "" {
+		return nil
 	}
+	v, ok := parseNumber(value)
+	*n = v
+	if !ok {
+		return ErrNumber
+	}
+	return nil
+}
+
+// infoText is the field that a key sets, or nil.
+func (p *Package) infoText(key string) *string {
 	switch key {
-	case "pkgname":
-		p.Name, err = value, CheckName(value)
 	case "pkgbase":
-		p.Base = value
-	case "pkgver":
-		p.Version, err = value, CheckVersion(value)
+		return &p.Base
 	case "pkgdesc":
-		p.Description = value
+		return &p.Description
 	case "url":
-		p.URL = value
-	case "builddate":
-		number(&p.BuildDate)
+		return &p.URL
 	case "packager":
-		p.Packager = value
-	case "size":
-		number(&p.InstalledSize)
+		return &p.Packager
 	case "arch":
-		p.Arch = value
-	case "license":
-		add(&p.Licenses)
-	case "replaces":
-		add(&p.Replaces)
-	case "group":
-		add(&p.Groups)
-	case "conflict":
-		add(&p.Conflicts)
-	case "provides":
-		add(&p.Provides)
-	case "backup":
-		if err = checkPath(value); err == nil {
-			p.Backup = append(p.Backup, Backup{Path: value})
-		}
-	case "depend":
-		add(&p.Depends)
-	case "optdepend":
-		add(&p.OptDepends)
-	case "makedepend":
-		add(&p.MakeDepends)
-	case "checkdepend":
-		add(&p.CheckDepends)
-	case "xdata":
-		add(&p.XData)
+		return &p.Arch
 	}
-	return err
+	return nil
+}
+
+// infoList is the list that a key adds to, or nil.
+func (p *Package) infoList(key string) *[]string {
+	switch key {
+	case "license":
+		return &p.Licenses
+	case "replaces":
+		return &p.Replaces
+	case "group":
+		return &p.Groups
+	case "conflict":
+		return &p.Conflicts
+	case "provides":
+		return &p.Provides
+	case "depend":
+		return &p.Depends
+	case "optdepend":
+		return &p.OptDepends
+	case "makedepend":
+		return &p.MakeDepends
+	case "checkdepend":
+		return &p.CheckDepends
+	case "xdata":
+		return &p.XData
+	}
+	return nil
 }
 
 // EncodePKGINFO writes a .PKGINFO in makepkg's order, without its leading

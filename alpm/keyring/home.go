@@ -94,9 +94,6 @@ func OpenHome(files Files, now func() time.Time) (*Home, error) {
 	return h, nil
 }
 
-// Keys lists what the home holds.
-func (h *Home) Keys() []Key { return h.ring.Keys() }
-
 // save writes what was changed. The trust database comes last: it may name
 // keys, and a key that it does not name yet is trusted by nobody.
 func (h *Home) save() error {

@@ -108,7 +108,7 @@ func TestSeedAgainVouchesForWhatIsNew(t *testing.T) {
 		}
 	}
 	believed := 0
-	for _, k := range open(t, files).Keys() {
+	for _, k := range open(t, files).ring.Keys() {
 		if k.Validity == "full" {
 			believed++
 		}
@@ -136,7 +136,7 @@ func TestSeededHomeGetsAKeyOfItsOwn(t *testing.T) {
 	if _, err := Seed(files, Seeds{Keys: [][]byte{publicOf(t, later)}}, quickly()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(open(t, files).Keys()); n != 4 { // two that vouch, two that are vouched for
+	if n := len(open(t, files).ring.Keys()); n != 4 { // two that vouch, two that are vouched for
 		t.Errorf("%d keys: another one was made to vouch", n)
 	}
 }

@@ -61,9 +61,6 @@ func formats() map[string]schema.Format {
 	}}
 }
 
-// Schema returns the JSON schema of the settings file.
-func Schema() []byte { return table().JSON() }
-
 // Reference returns the reference of all keys, in Markdown.
 func Reference() string { return table().Markdown() }
 

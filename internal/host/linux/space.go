@@ -34,24 +34,14 @@ func FreeSpace(path string) (Space, error) {
 	}, nil
 }
 
-// Allocate reserves room for a range of a file, so that writing there later
-// cannot find the disk full. ENOSPC has left the file as it was; a file system
-// that cannot reserve says EOPNOTSUPP.
-func Allocate(f *os.File, offset, size int64) error {
-	return fallocate(f, 0, offset, size, "reserve room in")
-}
-
 // PunchHole gives the room of a range back; it reads as zeros afterwards.
 func PunchHole(f *os.File, offset, size int64) error {
-	return fallocate(f, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, offset, size, "punch a hole in")
-}
-
-func fallocate(f *os.File, mode uint32, offset, size int64, op string) error {
 	if size == 0 {
 		return nil
 	}
+	const mode = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
 	if err := retry(func() error { return unix.Fallocate(int(f.Fd()), mode, offset, size) }); err != nil {
-		return fmt.Errorf("%s %s: %w", op, f.Name(), err)
+		return fmt.Errorf("punch a hole in %s: %w", f.Name(), err)
 	}
 	return nil
 }

@@ -34,12 +34,6 @@ func New(t testing.TB, root string, seed uint64) *Grove {
 	return &Grove{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), root: root}
 }
 
-// At goes on in another tree, a writable snapshot of the first.
-func (g *Grove) At(root string) *Grove {
-	g.root = root
-	return g
-}
-
 // Plant fills an empty tree with about n things.
 func (g *Grove) Plant(n int) {
 	for range n {
