@@ -43,6 +43,11 @@ func load(at location) (*database, error) {
 			return nil, fmt.Errorf("read %s: %w", at.file(kind), err)
 		}
 	}
+	return db, db.settle()
+}
+
+// settle finds the archive of each entry, once both databases are read.
+func (db *database) settle() error {
 	for entry, r := range db.records {
 		if len(r.db) == 0 { // a leftover of the files database
 			delete(db.records, entry)
@@ -52,11 +57,11 @@ func load(at location) (*database, error) {
 		}
 		p, err := desc.DecodeSync(r.db["desc"])
 		if err != nil {
-			return nil, fmt.Errorf("entry %s: %w", entry, err)
+			return fmt.Errorf("entry %s: %w", entry, err)
 		}
 		r.archive = p.Filename
 	}
-	return db, nil
+	return nil
 }
 
 func (db *database) read(f io.Reader, kind string) error {
