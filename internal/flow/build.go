@@ -199,7 +199,11 @@ func (b *build) bootable(ctx context.Context) error {
 	if err := boot.InstallLoader(b.sys.ESP, root, boot.LoaderOptions{Timeout: 0}); err != nil {
 		return err
 	}
-	if _, err := b.arm(b.sink, b.sys, d, optionsOf(b.mf)); err != nil {
+	opt := optionsOf(b.mf)
+	if err := b.fillESP(b.sink, b.sys, &d, b.node, opt.kernelPackage); err != nil {
+		return err
+	}
+	if _, err := b.arm(b.sink, b.sys, d, opt); err != nil {
 		return err
 	}
 	return b.sys.ESP.Sync()
