@@ -187,7 +187,23 @@ func (s *Store) mergeInto(how merge, target, base, live, next string) (etcmerge.
 		return res, err
 	}
 	defer out.Close()
-	return res, apply(out, sides[etcmerge.Next], res.Changes)
+	if err := apply(out, sides[etcmerge.Next], res.Changes); err != nil {
+		return res, err
+	}
+	return res, sweep(out, trees[etcmerge.Live])
+}
+
+// sweep removes what was being written in the live /etc when the power went, or it
+// would be in every one from then on.
+func sweep(out Dir, live etcmerge.Tree) error {
+	for p, e := range live {
+		if e.Type.IsRegular() && node.Unfinished(path.Base(p)) {
+			if err := out.Remove(p); err != nil && !isNotExist(err) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 type source [3]Dir

@@ -200,8 +200,9 @@ func TestAnEditAfterStagingIsFolded(t *testing.T) {
 	if _, again, err := m.Fold(folded); err != nil || again {
 		t.Fatalf("the same edit was folded twice: %v, %v", again, err)
 	}
-	// A second late edit goes onto the first.
+	// A second late edit goes onto the first; one that a cut left half-written does not.
 	m.write(m.EtcPath(first), "c", "later")
+	m.write(m.EtcPath(first), ".rastos-tmp-X", "half")
 	m.subs.Touch(m.EtcPath(first))
 	if folded, _, err = m.Fold(folded); err != nil {
 		t.Fatal(err)

@@ -143,9 +143,9 @@ func (s *Store) Recover() ([]string, error) {
 	return removed, s.dropAliases()
 }
 
-// tmpPrefix begins the names of the temporary files that WriteFile (host/fsroot)
-// makes and renames.
-const tmpPrefix = ".rastos-tmp-"
+// Unfinished tells by its name whether a file is a temporary one of WriteFile's
+// (host/fsroot), which makes and renames it.
+func Unfinished(name string) bool { return strings.HasPrefix(name, ".rastos-tmp-") }
 
 // Sweep removes files of a folder that were being written when the power went:
 // durable already, and not yet renamed. Each cut would leave one more.
@@ -155,7 +155,7 @@ func (s *Store) Sweep(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), tmpPrefix) || !e.Type().IsRegular() {
+		if !Unfinished(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
 		if err := s.Files.RemoveAll(path.Join(dir, e.Name())); err != nil {
