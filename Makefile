@@ -64,8 +64,9 @@ soak: soak-powercut ## try the tests of chance many times, and generated transac
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Cut|Killed' ./internal/node ./internal/flow ./test/tree
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK_MINUTES=$(SOAKMINUTES) $(GO) test -count=1 -timeout 24h -v -run Soak ./test/differential
 
-soak-powercut: build ## cut the power of a machine's disks a thousand times while it changes (root)
+soak-powercut: test-root ## cut the power of a machine's disks a thousand times while it changes, and of a virtual machine's (root)
 	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -timeout 60m -v -run PowerCutFigures ./test/tree
+	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run PowerCuts ./test/machine
 
 # What tests of machines start from: the binaries, the repository, and a kernel
 # and boot loader unpacked from it.

@@ -3,6 +3,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"strings"
@@ -85,7 +86,7 @@ func newLife(t *testing.T, more lab.Config) *life {
 	ctx := t.Context()
 	l, err := lab.New(ctx, lab.Config{
 		Dir: t.TempDir(), Rastos: binary, Base: base, BaseDB: name, Log: testkit.LogWriter(t),
-		List: lab.Packages(), Host: testkit.VMHost(t), Formats: []string{"qcow2"},
+		List: lab.Packages(), Host: testkit.VMHost(t), Formats: []string{cmp.Or(strings.Join(more.Formats, ""), "qcow2")},
 		Tries: more.Tries, Cmdline: more.Cmdline,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -77,9 +78,17 @@ func New(t testing.TB) *Disks {
 	return d
 }
 
+// patience is for whoever still looks at a loop device: the kernel lets go of its
+// file only then.
+const patience = 30 * time.Second
+
 // close may come only after everything that works with the disks has ended.
 func (d *Disks) close() {
-	if err := d.server.Unmount(); err != nil {
+	err := d.server.Unmount()
+	for end := time.Now().Add(patience); err != nil && time.Now().Before(end); err = d.server.Unmount() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
 		d.t.Errorf("unmount the disks: %v", err)
 		return
 	}
