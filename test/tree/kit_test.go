@@ -261,7 +261,8 @@ mkdir $R/tmp/bin
 printf '#!/bin/sh\necho running\n' > $R/tmp/bin/systemctl
 chmod 755 $R/tmp/bin/systemctl
 PATH=/tmp/bin:$PATH
-cp $B $R/tmp/rastos
+: > $R/tmp/rastos
+mount --bind $B $R/tmp/rastos
 `
 
 // once runs the program; measured runs it for each line of its input, and says how

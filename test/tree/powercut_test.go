@@ -27,7 +27,7 @@ import (
 func TestPowerCutsInEveryVerb(t *testing.T) {
 	needMachine(t)
 	cutdisk.Need(t)
-	if cuts, bad := cutEverywhere(t, 48); bad > 0 {
+	if cuts, bad := cutEverywhere(t, 96); bad > 0 {
 		t.Errorf("%d of %d cuts left a broken machine", bad, cuts)
 	}
 }
@@ -47,14 +47,14 @@ func TestPowerCutFigures(t *testing.T) {
 	}
 }
 
-// cutEverywhere records a life, and cuts it at so many moments.
+// cutEverywhere records a life, and cuts it and what comes after so many times.
 func cutEverywhere(t *testing.T, count int) (cuts, bad int) {
 	l := record(t, true)
 	replay := l.Cuts()
 	rng := rand.New(rand.NewPCG(1, 2))
 	lost, at := 0, 0
 	for i, c := range l.chapters {
-		each := (count + len(l.chapters) - 1) / len(l.chapters)
+		each := (count/2 + len(l.chapters) - 1) / len(l.chapters)
 		for n := range each {
 			// Its last moment is the one in which it was acknowledged.
 			at = max(at, c.begin+(c.end-c.begin)*(n+1)/each)
@@ -62,9 +62,10 @@ func cutEverywhere(t *testing.T, count int) (cuts, bad int) {
 				at = min(l.BeforeFlush(at), c.end)
 			}
 			kept := []float64{0, 0.5, 1, rng.Float64()}[(i+n)%4]
-			cuts++
+			cuts += 2 // the second one in the middle of what comes after the first
 			if !t.Run(fmt.Sprintf("cut %d of %d keeping %.2f, %s", at, l.Now(), kept, c.name), func(t *testing.T) {
-				images := t.TempDir()
+				images := l.Folder()
+				defer os.RemoveAll(images)
 				if err := replay.Cut(images, at, kept, rng); err != nil {
 					t.Fatal(err)
 				}
@@ -82,11 +83,11 @@ func cutEverywhere(t *testing.T, count int) (cuts, bad int) {
 // survives starts a machine from what a cut left. What it does then is cut, too.
 func (l *life) survives(t *testing.T, c chapter, acknowledged bool, images string, rng *rand.Rand) {
 	t.Helper()
-	again, settled := t.TempDir(), chapter{booted: c.booted}
 	p, err := mountDisks(t, images, true)
 	if err != nil {
 		t.Fatal(err)
 	}
+	again, settled := p.Folder(), chapter{booted: c.booted}
 	m := l.on(t, p, c)
 	if err := m.whole(c); err != nil {
 		t.Fatalf("before anything is settled: %v", err)
@@ -289,7 +290,7 @@ func brokenBy(t *testing.T, p powered, cuts int, check func(t *testing.T, p powe
 	t.Helper()
 	replay, rng := p.Cuts(), rand.New(rand.NewPCG(3, 4))
 	for n := range cuts {
-		images := t.TempDir()
+		images := p.Folder()
 		if err := replay.Cut(images, p.Now()*(n+1)/cuts, 0.5, rng); err != nil {
 			t.Fatal(err)
 		}

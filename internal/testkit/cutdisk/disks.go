@@ -122,6 +122,16 @@ func (d *Disks) Add(name, image string, sector int64) string {
 	return filepath.Join(d.mount, name)
 }
 
+// Folder is a fresh one for the images of a cut, where the disks are.
+func (d *Disks) Folder() string {
+	d.t.Helper()
+	dir, err := os.MkdirTemp(d.dir, "cut-")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return dir
+}
+
 // Record begins to remember. What is on the disks by now counts as flushed.
 func (d *Disks) Record() {
 	d.t.Helper()
