@@ -46,7 +46,7 @@ func (r *runner) takenOut(old *desc.Package, file string) bool {
 // listed is the path of an entry, and as the list of files has it. One that is
 // not there is an error: the check for conflicts went by the list.
 func (a *archive) listed(h *tar.Header) (path, listed string, err error) {
-	path = strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
+	path = entryPath(h.Name)
 	listed = path
 	if h.Typeflag == tar.TypeDir {
 		listed += "/"
@@ -57,6 +57,9 @@ func (a *archive) listed(h *tar.Header) (path, listed string, err error) {
 	}
 	return path, listed, err
 }
+
+// entryPath is the path of an entry of an archive.
+func entryPath(name string) string { return strings.Trim(strings.TrimPrefix(name, "./"), "/") }
 
 // linkGoes tells whether there is a link at path, where this package has a
 // directory. That is no conflict only if the path was the installed version's,

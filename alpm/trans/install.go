@@ -65,6 +65,9 @@ func (r *runner) place(ctx context.Context, a *archive, t *rootfs.Tree) error {
 		for path, sum := range res.MD5 {
 			sums[path] = sum
 		}
+		if err := r.unlinked(a.info, old, res.Unlinked); err != nil {
+			return err
+		}
 		if old != nil {
 			t.Forget()
 			if err := r.removeObsolete(a, old); err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/scriptlet"
 	"github.com/rastos/rastos/alpm/trans/rootfs"
 )
@@ -104,6 +105,30 @@ func (r *runner) removeObsolete(a *archive, old *desc.Package) error {
 	}
 	r.tree.Forget()
 	return nil
+}
+
+// unlinked takes away what is where a hard link could not be made. Left there, a
+// file of the old version would pass for one of the new.
+func (r *runner) unlinked(new, old *desc.Package, list []extract.Unlinked) error {
+	for _, l := range list {
+		path := entryPath(l.Path)
+		if !r.leftByNone(new, old, path) {
+			continue
+		}
+		if err := r.tree.Remove(path); err != nil {
+			return fmt.Errorf("remove /%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// leftByNone tells whether there is something at a path that neither NoUpgrade
+// nor a list of backup files keeps.
+func (r *runner) leftByNone(new, old *desc.Package, path string) bool {
+	_, is := backupSum(new, path)
+	_, was := backupSum(old, path)
+	info, err := r.tree.Lstat(path)
+	return err == nil && !info.IsDir() && !is && !was && !r.noUpgrade.match(path)
 }
 
 // stays tells whether a path of the old version is one of the new version, too.

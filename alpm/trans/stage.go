@@ -179,6 +179,7 @@ func (s *stager) one(ctx context.Context, i int, a *archive) (*stagedPackage, er
 		}
 		p.warnings = extractWarnings(a.info.Name, res)
 		p.leave(res.Same)
+		p.unlink(res.Unlinked)
 		if s.scriptletsRun() || s.hooksRun() {
 			if p.Archive, err = sourceOf(a); err != nil {
 				return nil, err
@@ -277,6 +278,17 @@ func (p *stagedPackage) leave(same []extract.Left) {
 		kept = append(kept, f)
 	}
 	p.Files = kept
+}
+
+// unlink takes the places out of hard links that could not be made.
+func (p *stagedPackage) unlink(list []extract.Unlinked) {
+	for _, l := range list {
+		for i := range p.Files {
+			if f := &p.Files[i]; f.Path == entryPath(l.Path) {
+				f.Temp, f.Unlinked = "", true
+			}
+		}
+	}
 }
 
 func attrOf(h *tar.Header) *rootfs.Attr {

@@ -109,6 +109,8 @@ type stagedFile struct {
 	// Inode: nothing is staged for it.
 	Keep  *rootfs.Attr `json:"keep,omitempty"`
 	Inode string       `json:"inode,omitempty"`
+	// Unlinked is a hard link that could not be made: what is at its path goes.
+	Unlinked bool `json:"unlinked,omitempty"`
 
 	attr *rootfs.Attr
 }

@@ -132,6 +132,10 @@ func (w *switching) put(p *stagedPackage, old *desc.Package) error {
 			w.add(operation{Do: opDress, Path: f.Path, ID: f.Inode, Dir: f.Keep})
 			continue
 		}
+		if f.Unlinked {
+			w.unlinked(p.entry, old, f.Path)
+			continue
+		}
 		if err := w.file(p, old, f); err != nil {
 			return err
 		}
@@ -140,6 +144,14 @@ func (w *switching) put(p *stagedPackage, old *desc.Package) error {
 		return w.obsolete(p.entry, old)
 	}
 	return nil
+}
+
+// unlinked is runner.unlinked.
+func (w *switching) unlinked(new, old *desc.Package, path string) {
+	if !w.leaves[path] && w.leftByNone(new, old, path) {
+		w.leaves[path] = true
+		w.add(operation{Do: opRemove, Path: path, ID: w.tree.Identity(path)})
+	}
 }
 
 // clearWay is runner.clearWay.
