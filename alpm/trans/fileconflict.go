@@ -26,7 +26,7 @@ type fileCheck struct {
 	// upgrade of the first must not remove them.
 	moved map[string]bool
 	// forced are paths of directories for which something else goes, by
-	// permission.
+	// permission or since the new version lists them as backup files.
 	forced map[string]bool
 	// overlap: two packages bring the same file, by permission, or one puts a
 	// file below another's link; then the order of extraction decides.
@@ -148,6 +148,7 @@ func (c *fileCheck) resolved(a *archive, old *desc.Package, f string, info fs.Fi
 	if a.backup[path] {
 		owner, err := c.ownerOf(path)
 		if err != nil || owner == "" {
+			c.forced[path] = f != path
 			return err == nil, err
 		}
 	}
