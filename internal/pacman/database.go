@@ -5,6 +5,7 @@ package pacman
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -51,6 +52,9 @@ func (s *session) checkLocal() int {
 func (s *session) checkEntries() (errs int) {
 	dir := filepath.Join(s.conf.DBPath, "local")
 	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0 // nothing was installed yet; pacman makes the directory before it looks
+	}
 	if err != nil {
 		s.errorf("could not open local database directory %s: %s", dir, reason(err))
 		return 1

@@ -71,6 +71,19 @@ func mustRead(t *testing.T, path string) []byte {
 	return data
 }
 
+// TestNoDatabaseAsPacman: where nothing was ever installed, nothing is wrong.
+// pacman makes the directory for it before it looks, ours does not.
+func TestNoDatabaseAsPacman(t *testing.T) {
+	w := newWorld(t)
+	for _, line := range []string{"-Dk", "-Dkk", "-Q", "-Qi", "-Qk", "-Q nope", "-T nope", "-D --asdeps nope", "-Qu"} {
+		args := append([]string{"--dbpath", t.TempDir()}, strings.Fields(line)...)
+		ours, theirs := w.ours("", args...), w.theirs("", args...)
+		if diff := cmp.Diff(theirs, ours, cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("%s (-theirs +ours):\n%s", line, diff)
+		}
+	}
+}
+
 // TestFilesAsPacman compares -F on the databases of files.
 func TestFilesAsPacman(t *testing.T) {
 	w := newWorld(t)
