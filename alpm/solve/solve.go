@@ -119,7 +119,7 @@ type Request struct {
 	// Answer decides questions; nil takes every question's default.
 	Answer func(Question) int
 	// Select chooses among the members of a group that is a target; nil takes
-	// all. An error ends the work.
+	// all. An error ends the work, once all targets have been looked at.
 	Select func(group string, members []Candidate) ([]Candidate, error)
 	// Lost hears of a target that names nothing (*NotFoundError), a package
 	// that is one already (*DuplicateError) or could not be read when it is come

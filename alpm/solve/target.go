@@ -22,6 +22,7 @@ func (s *state) addTargets() error { return s.each(s.r.Targets, s.addTarget) }
 func (s *state) each(targets []string, do func(string) error) error {
 	var lost []*NotFoundError
 	var twice error
+	var unselected *selectError
 	for _, t := range targets {
 		err := do(t)
 		var none *NotFoundError
@@ -31,6 +32,9 @@ func (s *state) each(targets []string, do func(string) error) error {
 			lost = append(lost, none)
 		case errors.As(err, &dup):
 			twice = cmp.Or(twice, err)
+		case errors.As(err, &unselected): // the others are gone through all the same
+			s.lost = true
+			continue
 		default:
 			if err != nil {
 				return err
@@ -44,9 +48,16 @@ func (s *state) each(targets []string, do func(string) error) error {
 		return &NotFoundListError{lost}
 	case len(lost) == 1:
 		return lost[0]
+	case twice == nil && unselected != nil:
+		return unselected.err
 	}
 	return twice
 }
+
+// selectError is that of Request.Select.
+type selectError struct{ err error }
+
+func (e *selectError) Error() string { return e.err.Error() }
 
 func (s *state) tellLost(err error) {
 	s.lost = true
@@ -92,7 +103,7 @@ func (s *state) addGroup(repos []Repo, group, target string) error {
 	if s.r.Select != nil && len(members) > 0 {
 		var err error
 		if members, err = s.r.Select(group, members); err != nil {
-			return err
+			return &selectError{err}
 		}
 	}
 	for _, c := range members {
