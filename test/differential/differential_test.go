@@ -76,6 +76,19 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
+// TestExceptionsAreTold: people read of each exception.
+func TestExceptionsAreTold(t *testing.T) {
+	text, err := os.ReadFile("../../docs/pacman.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range exceptions() {
+		if !strings.Contains(string(text), "`"+e.name+"`") {
+			t.Errorf("docs/pacman.md does not tell of %s (%s)", e.name, e.why)
+		}
+	}
+}
+
 func eachStory(t *testing.T, dir string, check func(*testing.T, verdict)) {
 	t.Helper()
 	j := newJudge(t)
