@@ -77,13 +77,18 @@ type restaging struct {
 	temps  map[string]string
 	plain  []stagedFile // what was left before, as it would be staged
 	rooms  map[string]string
+
+	unlinked map[string]bool // by path
 }
 
 func (g *restaging) run(ctx context.Context) error {
-	g.beside, g.temps, g.rooms = map[string]int{}, map[string]string{}, map[string]string{}
+	g.beside, g.temps, g.rooms, g.unlinked = map[string]int{}, map[string]string{}, map[string]string{}, map[string]bool{}
 	for i, f := range g.p.Files {
-		if f.Temp != "" {
+		switch {
+		case f.Temp != "":
 			g.beside[f.Path] = i
+		case f.Unlinked:
+			g.unlinked[f.Path] = true
 		}
 	}
 	res, err := g.unpack(context.WithoutCancel(ctx), g.a, g.decide)
@@ -106,7 +111,7 @@ func (g *restaging) decide(h *tar.Header) (extract.Decision, error) {
 		return extract.Decision{Skip: true, Gone: g.takenOut(g.old[g.p.Name], listed)}, err
 	}
 	_, beside := g.beside[name]
-	if h.Typeflag == tar.TypeDir || beside && !g.lost {
+	if h.Typeflag == tar.TypeDir || beside && !g.lost || g.unlinked[name] {
 		return extract.Decision{Skip: true}, nil
 	}
 	g.restaged++

@@ -117,6 +117,7 @@ func (s *switcher) tellLost(p *stagedPackage, cause error) {
 	}
 	for _, f := range p.Files {
 		if f.Temp == "" {
+			staged[f.Path] = f.Unlinked // which is to be gone
 			continue
 		}
 		if staged[f.Path] = true; gone(f.Temp) {
