@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rastos/rastos/alpm/desc"
+	"github.com/rastos/rastos/alpm/extract"
 	"github.com/rastos/rastos/alpm/mtree"
 	"github.com/rastos/rastos/alpm/pkgfile"
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,10 @@ type archive struct {
 	backup     map[string]bool
 	mtreeMD5   map[string]string // of backup files
 	dirEntries []tar.Header      // the directories, to be made in order
+
+	// Of its extraction:
+	unlinked []extract.Unlinked // hard links that were not made
+	aside    []string           // files that are beside what has their names, as .pacnew
 }
 
 // place sums up the bytes below one directory near the root.

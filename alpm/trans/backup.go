@@ -164,6 +164,7 @@ func (j *placing) beside(path string) extract.Decision {
 	if info, err := j.tree.Lstat(as); err == nil && info.IsDir() {
 		_ = j.tree.Remove(as + "/")
 	}
+	j.a.aside = append(j.a.aside, path)
 	return extract.Decision{As: as}
 }
 

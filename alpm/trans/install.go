@@ -65,6 +65,7 @@ func (r *runner) place(ctx context.Context, a *archive, t *rootfs.Tree) error {
 		for path, sum := range res.MD5 {
 			sums[path] = sum
 		}
+		a.unlinked = res.Unlinked
 		if err := r.unlinked(a.info, old, res.Unlinked); err != nil {
 			return err
 		}
@@ -192,12 +193,7 @@ func (r *runner) installParallel(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("install packages (%d of %d were done): %w", r.done, r.total, context.Cause(ctx))
 	}
-	for _, a := range r.archives {
-		if err := r.script(ctx, a.info.Name, a.scriptlet(), scriptlet.PostInstall, a.info.Version); err != nil {
-			return r.failed("install", a.info.Name, err)
-		}
-	}
-	return nil
+	return r.postInstall(ctx)
 }
 
 func (r *runner) extractOne(ctx context.Context, a *archive) error {

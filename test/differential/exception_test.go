@@ -89,12 +89,6 @@ func exceptions() []exception {
 			shows: func(r *reached) bool { return r.savedFromOwner() },
 		},
 		{
-			name: "scriptlet-removes-what-comes",
-			why: "without a journal new packages are written side by side, and their post_install functions run in order when all are there: " +
-				"one that removes a file of a package after it then finds it",
-			shows: func(r *reached) bool { return r.bareLacks() },
-		},
-		{
 			name: "replaced-and-upgraded",
 			why: "a dependency that one package of an upgrade replaces, and that is upgraded itself: pacman forgets that nobody asked for it; " +
 				"with ours an upgrade keeps the reason",
@@ -146,27 +140,6 @@ func (r *reached) savedFromOwner() bool {
 	}
 	m := &reached{outcomes: []outcome{theirs, r.outcomes[1]}, trees: []map[string]string{tree, r.trees[1]}}
 	return found && m.ownedKept()
-}
-
-// bareLacks tells whether nothing differs but that files of installed packages
-// are missing where ours kept no journal, and that scriptlets saw files.
-func (r *reached) bareLacks() bool {
-	found := false
-	for name, line := range r.trees[1] {
-		switch bare := r.trees[2][name]; {
-		case bare == line || name == "seen":
-		case bare != "" || !r.owned(name):
-			return false
-		default:
-			found = true
-		}
-	}
-	for name := range r.trees[2] {
-		if r.trees[1][name] == "" {
-			return false
-		}
-	}
-	return found && r.outcomes[0] == r.outcomes[1]
 }
 
 // owned tells whether an installed package has a file of that name.

@@ -1,3 +1,4 @@
+# A scriptlet takes away a file of a package that comes after its own.
 pkg a 2-1
  f etc/a.conf 0444 0:0 text2
 pkg b 1-1
