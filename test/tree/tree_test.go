@@ -189,9 +189,8 @@ func TestTwoChangesAtOnce(t *testing.T) {
 	m.sound()
 }
 
-// TestAKilledChangeLeavesTheOldTreeOrTheNew kills at random moments.
-// An upgrade that takes its time: whoever comes meanwhile may look, and is told at
-// once who holds the system when they want to change it.
+// TestOthersMeetAnUpgrade that takes its time: whoever comes meanwhile may look, and
+// is told at once who holds the system when they want to change it.
 func TestOthersMeetAnUpgrade(t *testing.T) {
 	m := newMachine(t)
 	for range 2 {
@@ -284,6 +283,7 @@ func TestDriftFromTheNode(t *testing.T) {
 	}
 }
 
+// TestAKilledChangeLeavesTheOldTreeOrTheNew kills at random moments.
 func TestAKilledChangeLeavesTheOldTreeOrTheNew(t *testing.T) {
 	m := newMachine(t)
 	m.ok("snapshot", "branch", "1")
