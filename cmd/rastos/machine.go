@@ -66,11 +66,13 @@ func machine() *flow.Machine {
 		Registry:   registry.Dial,
 		Edit:       edit,
 		Cmdline:    cmdline,
+		Started:    started,
 		Geteuid:    os.Geteuid,
 		Command:    os.Args,
 		User:       person(),
 		Environ:    os.Environ(),
 		Now:        time.Now,
+		Sleep:      sleep,
 		NewUUID:    newUUID,
 		Random:     rand.Reader,
 		VMs:        vm.NewHost(startProgram, rand.Reader),
@@ -96,6 +98,28 @@ func newUUID() (string, error) {
 func cmdline() (string, error) {
 	data, err := os.ReadFile("/proc/cmdline")
 	return strings.TrimSpace(string(data)), err
+}
+
+// started tells when the kernel was.
+func started() (time.Time, error) {
+	data, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return time.Time{}, err
+	}
+	var seconds float64
+	if _, err := fmt.Sscan(string(data), &seconds); err != nil {
+		return time.Time{}, fmt.Errorf("read /proc/uptime: %w", err)
+	}
+	return time.Now().Add(-time.Duration(seconds * float64(time.Second))), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // lock takes the lock of a system, or says who holds it.

@@ -58,30 +58,42 @@ func etcConflicts(s *session) *cobra.Command {
 		Short: "List what of /etc this machine and its node say differently",
 		Long: `Conflicts lists the files of /etc that this machine and a new node changed in the
 same place. This machine's side is in use; the node's lies beside it, in FILE.rastnew.
-rastos etc resolve ends a conflict.`,
+rastos etc resolve ends a conflict.
+
+It also lists what a rule decided for this machine: what was removed here and changed
+in the node stays away, what was changed here and is gone from the node stays. Nothing
+needs to be done about these; rastos etc resolve --theirs takes the node's side.`,
 		Example: "  rastos etc conflicts --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			list, err := s.Machine.EtcConflicts()
+			open, err := s.Machine.EtcConflicts()
 			if err != nil {
 				return err
 			}
 			if s.flags.json {
-				return s.printJSON(struct {
-					Conflicts []flow.EtcConflict `json:"conflicts"`
-				}{list})
+				return s.printJSON(open)
 			}
-			if len(list) == 0 {
-				_, err := fmt.Fprintln(s.Stdout, "no conflict")
+			if err := s.printEtc("no conflict", open.Conflicts); err != nil || len(open.Decided) == 0 {
 				return err
 			}
-			t := report.NewTable("FILE", "REASON")
-			for _, c := range list {
-				t.Row("/etc/"+c.Path, c.Reason)
+			if _, err := fmt.Fprint(s.Stdout, "\nDecided for this machine, and against its node:\n"); err != nil {
+				return err
 			}
-			return t.Print(s.Stdout, s.outStyle())
+			return s.printEtc("", open.Decided)
 		},
 	}
+}
+
+func (s *session) printEtc(none string, list []flow.EtcConflict) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(s.Stdout, none)
+		return err
+	}
+	t := report.NewTable("FILE", "REASON")
+	for _, c := range list {
+		t.Row("/etc/"+c.Path, c.Reason)
+	}
+	return t.Print(s.Stdout, s.outStyle())
 }
 
 func etcResolve(s *session) *cobra.Command {
@@ -93,7 +105,10 @@ func etcResolve(s *session) *cobra.Command {
 		Long: `Resolve ends a conflict: by this machine's side (--ours), the node's (--theirs), a
 text that you make of both in an editor, VISUAL or EDITOR (--edit), or one that you
 made of both before (--merged). Nothing is lost: a side that is not taken stays
-beside the file, as FILE.rastold.`,
+beside the file, as FILE.rastold.
+
+Of what a rule decided for this machine, --theirs takes the node's side all the same,
+and --ours takes it off the list.`,
 		Example: "  rastos etc resolve ssh/sshd_config --edit\n  rastos etc resolve /etc/hosts --theirs",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -5,10 +5,12 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rastos/rastos/internal/deploy/etcmerge"
 	"github.com/rastos/rastos/internal/node"
@@ -191,6 +193,27 @@ func (s *Store) mergeInto(how merge, target, base, live, next string) (etcmerge.
 		return res, err
 	}
 	return res, sweep(out, trees[etcmerge.Live])
+}
+
+// SweepEtc removes what was being written in a deployment's own /etc when the power
+// went: temporary files from before the machine was started.
+func (s *Store) SweepEtc(d Deployment, started time.Time) error {
+	dir, err := s.Open(s.EtcPath(d))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	var left []string
+	err = dir.Walk(func(name string, info fs.FileInfo) error {
+		if info.Mode().IsRegular() && node.Unfinished(path.Base(name)) && info.ModTime().Before(started) {
+			left = append(left, name)
+		}
+		return nil
+	})
+	for _, name := range left {
+		err = errors.Join(err, dir.Remove(name))
+	}
+	return err
 }
 
 // sweep removes what was being written in the live /etc when the power went, or it

@@ -3,11 +3,13 @@
 package deploy
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/rastos/rastos/internal/deploy/etcmerge"
 )
@@ -103,13 +105,92 @@ func (s *Store) Pending(d Deployment) ([]etcmerge.Conflict, error) {
 	return out, nil
 }
 
-// Settled takes the conflicts of a path off a deployment's record.
+// Decided lists what the merges of a deployment's /etc decided by rule against the
+// node, as long as one has the path and the other has not.
+func (s *Store) Decided(d Deployment) ([]etcmerge.Conflict, error) {
+	live, err := s.Open(s.EtcPath(d))
+	if err != nil {
+		return nil, err
+	}
+	defer live.Close()
+	shipped, err := s.Open(s.pristineEtc(d.Node))
+	if err != nil {
+		return nil, err
+	}
+	defer shipped.Close()
+	var out []etcmerge.Conflict
+	for _, n := range d.Notes {
+		here, err := has(live, n.Path)
+		if err != nil {
+			return nil, err
+		}
+		there, err := has(shipped, n.Path)
+		if err != nil {
+			return nil, err
+		}
+		if here != there && !slices.ContainsFunc(out, func(c etcmerge.Conflict) bool { return c.Path == n.Path }) {
+			out = append(out, n)
+		}
+	}
+	return out, nil
+}
+
+// has tells whether there is anything of a name; below a file there is nothing.
+func has(d Dir, p string) (bool, error) {
+	_, err := d.Lstat(p)
+	if isNotExist(err) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// TakeShipped makes a path of a deployment's /etc, which has nothing there, what the
+// node shipped, with the folders above it. Where the node has nothing, it stays away.
+func (s *Store) TakeShipped(d Deployment, p string) error {
+	live, err := s.Open(s.EtcPath(d))
+	if err != nil {
+		return err
+	}
+	defer live.Close()
+	shipped, err := s.Open(s.pristineEtc(d.Node))
+	if err != nil {
+		return err
+	}
+	defer shipped.Close()
+	var changes []etcmerge.Change
+	for ; p != "."; p = path.Dir(p) {
+		here, err := has(live, p)
+		if err != nil {
+			return err
+		}
+		if here {
+			break
+		}
+		info, err := shipped.Lstat(p)
+		if isNotExist(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		one := etcmerge.Tree{}
+		if err := scanOne(shipped, one, p, info); err != nil {
+			return err
+		}
+		changes = slices.Insert(changes, 0, etcmerge.Change{Kind: etcmerge.Take, Path: p, Entry: one[p]})
+	}
+	return apply(live, shipped, changes)
+}
+
+// Settled takes the conflicts of a path, and what was decided there, off a
+// deployment's record.
 func (s *Store) Settled(number int, p string) error {
 	d, err := s.Get(number)
 	if err != nil {
 		return err
 	}
-	d.Conflicts = slices.DeleteFunc(d.Conflicts, func(c etcmerge.Conflict) bool { return c.Path == p })
+	about := func(c etcmerge.Conflict) bool { return c.Path == p }
+	d.Conflicts, d.Notes = slices.DeleteFunc(d.Conflicts, about), slices.DeleteFunc(d.Notes, about)
 	return s.Put(d)
 }
 

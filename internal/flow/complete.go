@@ -62,6 +62,9 @@ func (m *Machine) judge(ctx context.Context, sink report.Sink, health error, out
 	}
 	defer sys.Close()
 	err = m.lockedPatiently(ctx, sys, sink, func() error {
+		if err := m.tidyEtc(sys); err != nil {
+			report.Warnf(sink, "tidy /etc: %v", err) // no reason to go back
+		}
 		if health != nil {
 			out.Failure = health.Error()
 			return m.refuse(sys, sink, out)
@@ -84,6 +87,20 @@ func (m *Machine) judge(ctx context.Context, sink report.Sink, health error, out
 	}
 	out.Fallback = st.Fallback
 	return m.notice(st)
+}
+
+// tidyEtc removes files that were being written in the running /etc when the power
+// went. Who writes there now has begun after the machine was started.
+func (m *Machine) tidyEtc(sys *System) error {
+	started, err := m.Started()
+	if err != nil {
+		return err
+	}
+	d, err := sys.Deploys.Get(sys.Live)
+	if err != nil {
+		return err
+	}
+	return sys.Deploys.SweepEtc(d, started)
 }
 
 // bless makes the running deployment good: its entry loses the counters, then

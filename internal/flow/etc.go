@@ -25,8 +25,15 @@ type EtcDifference struct {
 	Diff string `json:"diff,omitempty"` // of a text that was asked for by its name
 }
 
-// EtcConflict is a path of /etc that waits for a person's word.
+// EtcConflict is a path of /etc that waits for a person's word, or one about which a
+// rule has spoken.
 type EtcConflict = etcmerge.Conflict
+
+// EtcOpen is what of the running /etc may be for a person to look at.
+type EtcOpen struct {
+	Conflicts []EtcConflict `json:"conflicts"` // both sides are there, and wait
+	Decided   []EtcConflict `json:"decided"`   // by rule, for this machine and against the node
+}
 
 // etcName is the name below /etc that a person means.
 func etcName(p string) (string, error) {
@@ -130,15 +137,29 @@ func (m *Machine) runningDeployment() (*System, deploy.Deployment, error) {
 	return sys, d, nil
 }
 
-// EtcConflicts lists what of the running /etc waits for a person's word.
-func (m *Machine) EtcConflicts() ([]EtcConflict, error) {
+// EtcConflicts lists what of the running /etc waits for a person's word, and what a
+// rule decided.
+func (m *Machine) EtcConflicts() (EtcOpen, error) {
 	if err := m.needRoot("etc conflicts"); err != nil {
-		return nil, err
+		return EtcOpen{}, err
 	}
 	sys, d, err := m.runningDeployment()
 	if err != nil {
-		return nil, err
+		return EtcOpen{}, err
 	}
 	defer sys.Close()
-	return sys.Deploys.Pending(d)
+	return openOf(sys, d)
+}
+
+func openOf(sys *System, d deploy.Deployment) (EtcOpen, error) {
+	conflicts, err := sys.Deploys.Pending(d)
+	if err != nil {
+		return EtcOpen{}, err
+	}
+	decided, err := sys.Deploys.Decided(d)
+	if err != nil {
+		return EtcOpen{}, err
+	}
+	none := []EtcConflict{} // a list in JSON, too
+	return EtcOpen{append(none, conflicts...), append(none, decided...)}, nil
 }

@@ -4,6 +4,7 @@ package flow
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/rastos/rastos/internal/boot/esptest"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
 )
 
 // torn is a machine whose /etc/hosts is the machine's, with the node's beside it.
@@ -38,26 +40,31 @@ func torn(t *testing.T) (*box, string) {
 
 func (b *box) conflicts() []string {
 	b.t.Helper()
-	list, err := b.EtcConflicts()
+	open, err := b.EtcConflicts()
 	b.check(err)
-	var names []string
+	return paths(open.Conflicts)
+}
+
+func paths(list []EtcConflict) (out []string) {
 	for _, c := range list {
-		names = append(names, c.Path)
+		out = append(out, c.Path)
 	}
-	return names
+	return out
 }
 
 // files reads what lies in a folder with a prefix.
 func (b *box) files(dir, prefix string) map[string]string {
 	b.t.Helper()
-	found, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
-	b.check(err)
 	out := map[string]string{}
-	for _, f := range found {
+	b.check(filepath.WalkDir(dir, func(f string, e fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, f)
+		if err != nil || !e.Type().IsRegular() || !strings.HasPrefix(name, prefix) {
+			return err
+		}
 		text, err := os.ReadFile(f)
-		b.check(err)
-		out[filepath.Base(f)] = string(text)
-	}
+		out[name] = string(text)
+		return err
+	}))
 	return out
 }
 
@@ -104,6 +111,54 @@ func TestAConflictEndsAndNoSideIsLost(t *testing.T) {
 		st, err := b.Status()
 		if err != nil || st.Conflicts != 1 {
 			t.Errorf("the status counts %d conflicts, %v", st.Conflicts, err)
+		}
+	}
+}
+
+// TestWhatARuleDecidedIsListedAndCanBeOverruled: one file that this machine removed
+// and the node changed, in a folder that is gone, too; one that this machine changed
+// and the node has no more.
+func TestWhatARuleDecidedIsListedAndCanBeOverruled(t *testing.T) {
+	for how, want := range map[Resolution]map[string]string{
+		Ours:   {"app.own": "mine\n"},
+		Theirs: {"app.own.rastold": "mine\n", "app.d/conf": "theirs\n"},
+		Edited: nil,
+		Merged: nil,
+	} {
+		b := newBox(t, esptest.OldName)
+		sys := b.system(1)
+		d, err := sys.Deploys.Get(1)
+		b.check(err)
+		etc := sys.Deploys.EtcPath(d)
+		put(t, testTree{testkit.DirFiles{Dir: sys.Nodes.Root(1)}}, "etc/app.d/conf", "theirs\n")
+		put(t, testTree{testkit.DirFiles{Dir: etc}}, "app.own", "mine\n")
+		d.Notes = []EtcConflict{
+			{Path: "app.d/conf", Reason: "deleted on this machine and changed in the new node: it stays deleted"},
+			{Path: "app.own", Reason: "changed on this machine and gone from the new node: it stays"},
+			{Path: "hosts", Reason: "deleted on this machine, and made again since"},
+			{Path: "gone", Reason: "gone from the new node, and removed since"},
+		}
+		b.check(sys.Deploys.Put(d))
+		for _, name := range []string{"app.d/conf", "app.own"} {
+			_, err := b.EtcResolve(t.Context(), report.Discard{}, ResolveRequest{Path: name, How: how})
+			if want == nil && (err == nil || !strings.Contains(err.Error(), "nothing to merge")) {
+				t.Errorf("%s: %v", how, err)
+			}
+			if want != nil {
+				b.check(err)
+			}
+		}
+		open, err := b.EtcConflicts()
+		b.check(err)
+		got, left := b.files(etc, "app"), []string{"app.d/conf", "app.own"}
+		if want != nil {
+			left = nil
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s:\n%s", how, diff)
+			}
+		}
+		if !slices.Equal(paths(open.Decided), left) || len(open.Conflicts) != 0 {
+			t.Errorf("%s: %+v is open", how, open)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/rastos/rastos/internal/deploy"
+	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
 )
 
@@ -66,9 +67,15 @@ func (m *Machine) EtcResolve(ctx context.Context, sink report.Sink, r ResolveReq
 		return Resolved{}, err
 	}
 	defer sys.Close()
-	c, err := pending(sys, d, name)
+	c, decided, err := pending(sys, d, name)
 	if err != nil {
 		return Resolved{}, err
+	}
+	if decided && r.How != Ours && r.How != Theirs {
+		return Resolved{}, &resolveError{
+			fmt.Sprintf("/etc/%s: %s; only one side has it, so that there is nothing to merge", c.Path, c.Reason),
+			"leave it so with --ours, or take the node's side with --theirs",
+		}
 	}
 	etc, err := os.OpenRoot(sys.Deploys.EtcPath(d))
 	if err != nil {
@@ -83,7 +90,11 @@ func (m *Machine) EtcResolve(ctx context.Context, sink report.Sink, r ResolveReq
 	}
 	out := Resolved{Path: c.Path, How: r.How}
 	err = m.locked(sys, sink, func() error {
-		out.Kept, err = resolve(etc, c, r.How, r.Merged)
+		if decided {
+			out.Kept, err = overrule(sys, d, etc, c.Path, r.How)
+		} else {
+			out.Kept, err = resolve(etc, c, r.How, r.Merged)
+		}
 		if err != nil {
 			return err
 		}
@@ -96,16 +107,39 @@ func (m *Machine) EtcResolve(ctx context.Context, sink report.Sink, r ResolveReq
 	return out, err
 }
 
-func pending(sys *System, d deploy.Deployment, name string) (EtcConflict, error) {
-	all, err := sys.Deploys.Pending(d)
+// pending finds what there is about a name, and whether a rule has decided it.
+func pending(sys *System, d deploy.Deployment, name string) (c EtcConflict, decided bool, err error) {
+	open, err := openOf(sys, d)
 	if err != nil {
-		return EtcConflict{}, err
+		return c, false, err
 	}
-	i := slices.IndexFunc(all, func(c EtcConflict) bool { return c.Path == name || c.Beside == name })
-	if i < 0 {
-		return EtcConflict{}, &resolveError{fmt.Sprintf("/etc/%s has no conflict", name), "`rastos etc conflicts` lists them"}
+	about := func(c EtcConflict) bool { return c.Path == name || c.Beside == name }
+	if i := slices.IndexFunc(open.Conflicts, about); i >= 0 {
+		return open.Conflicts[i], false, nil
 	}
-	return all[i], nil
+	if i := slices.IndexFunc(open.Decided, about); i >= 0 {
+		return open.Decided[i], true, nil
+	}
+	return c, false, &resolveError{fmt.Sprintf("/etc/%s has no conflict", name), "`rastos etc conflicts` lists them"}
+}
+
+// overrule takes the node's side where a rule kept this machine's, if that is asked
+// for. What the machine has goes aside.
+func overrule(sys *System, d deploy.Deployment, etc *os.Root, name string, how Resolution) (kept []string, err error) {
+	if how == Ours {
+		return nil, nil
+	}
+	if _, err := etc.Lstat(name); err == nil {
+		old, err := unusedName(etc, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := etc.Rename(name, old); err != nil {
+			return nil, err
+		}
+		kept = []string{old}
+	}
+	return kept, sys.Deploys.TakeShipped(d, name)
 }
 
 // resolve changes the files. Each step leaves both sides somewhere, and what a cut
@@ -170,7 +204,7 @@ func replaceContent(etc *os.Root, name, live string, data []byte) error {
 	if !info.Mode().IsRegular() {
 		return &resolveError{fmt.Sprintf("/etc/%s is no file whose content could be set", name), "take a side with --ours or --theirs"}
 	}
-	tmp := path.Join(path.Dir(name), ".rastos-"+path.Base(name))
+	tmp := path.Join(path.Dir(name), node.TempPrefix+path.Base(name))
 	if err := etc.RemoveAll(tmp); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (m *Machine) healthCheck(ctx context.Context, h manifest.Health) error {
 		if err == nil || try == h.Retries {
 			return err
 		}
-		if err := pause(ctx, retryPause); err != nil {
+		if err := m.Sleep(ctx, retryPause); err != nil {
 			return err
 		}
 	}
@@ -120,15 +120,6 @@ func (m *Machine) healthCommand(ctx context.Context, h manifest.Health) error {
 	defer cancel()
 	_, err := m.Programs.Output(ctx, "/bin/sh", "-c", h.Command)
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // online waits until every link that the manifest declares is configured.
@@ -154,7 +145,7 @@ func (m *Machine) waitOnline(ctx context.Context, links []manifest.Link) error {
 		if err == nil || m.Now().Sub(begin) > networkLimit {
 			return err
 		}
-		if err := pause(ctx, networkPause); err != nil {
+		if err := m.Sleep(ctx, networkPause); err != nil {
 			return err
 		}
 	}

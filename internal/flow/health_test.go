@@ -72,13 +72,17 @@ func (f *flaky) Output(context.Context, ...string) ([]byte, error) {
 }
 
 func TestAHealthCheckMayFailAsOftenAsItSays(t *testing.T) {
-	h := manifest.Health{Name: "web", Command: "/bin/web", Timeout: manifest.Duration(time.Second), Retries: 1}
-	if err := (&Machine{Programs: &flaky{1}}).healthCheck(t.Context(), h); err != nil {
-		t.Errorf("got %v", err)
+	var slept time.Duration
+	check := func(retries int) error {
+		slept = 0
+		m := &Machine{Programs: &flaky{1}, Sleep: func(_ context.Context, d time.Duration) error { slept += d; return nil }}
+		return m.healthCheck(t.Context(), manifest.Health{Name: "web", Command: "/bin/web", Timeout: manifest.Duration(time.Second), Retries: retries})
 	}
-	h.Retries = 0
-	if err := (&Machine{Programs: &flaky{1}}).healthCheck(t.Context(), h); !errors.Is(err, errTest) {
-		t.Errorf("got %v", err)
+	if err := check(1); err != nil || slept != retryPause {
+		t.Errorf("got %v after %v", err, slept)
+	}
+	if err := check(0); !errors.Is(err, errTest) || slept != 0 {
+		t.Errorf("got %v after %v", err, slept)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/rastos/rastos/alpm/keyring"
 	"github.com/rastos/rastos/internal/host/fsroot"
 	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
 )
 
 // signedBox is a box that runs a node with a keyring package, and whose /etc has
@@ -31,6 +32,8 @@ func newSignedBox(t *testing.T) *signedBox {
 	b := &signedBox{packageBox: newPackageBox(t)}
 	b.Random = rand.Reader
 	b.Hold = func(string) (func(), error) { return func() {}, nil }
+	// Its keyrings are known by their places on the host.
+	b.Tree = func(root string) (Tree, error) { return cutTree{testTree{testkit.DirFiles{Dir: root}}, b.power}, nil }
 	b.old, b.young = b.packager("Old"), b.packager("Young")
 	publish(t, b.repo, b.keyringPackage("1-1", b.old))
 	text, err := os.ReadFile(b.manifestPath)

@@ -53,12 +53,14 @@ type Machine struct {
 	Remote func(ctx context.Context, argv []string, talk func(to io.WriteCloser, from io.Reader) error) error
 	// Edit lets the person change a text file in their editor.
 	Edit    func(ctx context.Context, file string) error
-	Cmdline func() (string, error) // of the kernel
+	Cmdline func() (string, error)    // of the kernel
+	Started func() (time.Time, error) // when that was started, by the clock of now
 	Geteuid func() int
 	Environ []string // of this process
 	Command []string // as it was typed, for the history
 	User    string   // who typed it
 	Now     func() time.Time
+	Sleep   func(ctx context.Context, d time.Duration) error // an error: ctx has ended
 	NewUUID func() (string, error)
 	Random  io.Reader // for keys
 

@@ -212,7 +212,13 @@ func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 	t.Helper()
 	p := &power{left: -1}
 	b := &box{t: t, top: t.TempDir(), subs: testkit.NewFakeSubvolumes(t), esp: &esptest.Memory{AtCut: atCut}, power: p, booted: 1, held: map[string]bool{}}
-	tree := func(root string) cutTree { return cutTree{testTree{testkit.DirFiles{Dir: root}}, p} }
+	rest := t.TempDir() // the machine's root, but for what is mounted there
+	tree := func(root string) cutTree {
+		if root == "/" {
+			root = rest
+		}
+		return cutTree{testTree{testkit.DirFiles{Dir: root}}, p}
+	}
 	ids := 0
 	b.Machine = &Machine{
 		Programs: cutPrograms{p},
@@ -221,6 +227,7 @@ func newBox(t *testing.T, atCut esptest.RenameCut) *box {
 		EtcDir:   func(dir string) (deploy.Dir, error) { return tree(dir), nil },
 		WaitLock: func(context.Context, string) (func(), error) { return func() {}, nil },
 		Now:      func() time.Time { return time.Unix(1700000000, 0) },
+		Started:  func() (time.Time, error) { return time.Unix(1700000000, 0), nil },
 		NewUUID:  func() (string, error) { ids++; return fmt.Sprint(ids), nil },
 	}
 	b.Lock = b.lock

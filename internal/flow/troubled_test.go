@@ -15,6 +15,7 @@ import (
 	"github.com/rastos/rastos/internal/boot/esptest"
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
 )
 
 var errTest = errors.New("no room")
@@ -146,6 +147,32 @@ func TestABrokenBootPartitionEndsInAFallback(t *testing.T) {
 	}
 }
 
+// TestABootClearsWhatWasHalfWrittenInEtc: what somebody writes now, and files of
+// others, stay.
+func TestABootClearsWhatWasHalfWrittenInEtc(t *testing.T) {
+	b := newBox(t, esptest.OldName)
+	sys := b.system(1)
+	d, err := sys.Deploys.Get(1)
+	b.check(err)
+	etc := testTree{testkit.DirFiles{Dir: sys.Deploys.EtcPath(d)}}
+	started, err := b.Started()
+	b.check(err)
+	for name, age := range map[string]time.Duration{".rastos-tmp-A": 1, "x/.rastos-tmp-B": time.Hour, ".rastos-tmp-now": -1, "x/.tmp": time.Hour} {
+		put(t, etc, name, "half")
+		b.check(os.Chtimes(etc.at(name), started.Add(-age), started.Add(-age)))
+	}
+	b.Programs = checked{}
+	if out, err := b.CompleteBoot(t.Context(), report.Discard{}); err != nil || !out.Healthy {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	got := b.files(etc.Dir, "")
+	for name, stays := range map[string]bool{".rastos-tmp-A": false, "x/.rastos-tmp-B": false, ".rastos-tmp-now": true, "x/.tmp": true, "hosts": true} {
+		if (got[name] != "") != stays {
+			t.Errorf("%s is there: %v", name, !stays)
+		}
+	}
+}
+
 func TestAnUnhealthyBootIsToldAndTriedAgain(t *testing.T) {
 	b := newBox(t, esptest.OldName)
 	_, err := b.upgrade(b.system(1), "2")
@@ -199,13 +226,6 @@ func TestAnUpgradeDuringTheHealthChecksIsNotLost(t *testing.T) {
 		b.check(err)
 		b.booted = 2
 		b.lockedOnce()
-		tree, root := b.Tree, t.TempDir()
-		b.Tree = func(dir string) (Tree, error) {
-			if dir == "/" {
-				dir = root
-			}
-			return tree(dir)
-		}
 		text, err := os.ReadFile(b.manifestPath)
 		b.check(err)
 		b.check(os.WriteFile(b.manifestPath, append(text, "[[health]]\nname = \"web\"\ncommand = \"/bin/web\"\n"...), 0o600))

@@ -97,7 +97,8 @@ func (s *Store) deleteWhole(root string) error {
 // Recover finishes the batches that were committed, and removes what else an
 // interrupted transaction left: every work folder that nobody works in, every
 // node folder without node.json that is of none, and files that were being
-// written. It returns the names that it removed. The caller holds the lock of the system: no work begins meanwhile.
+// written. It returns the names that it removed. The caller holds the lock of the
+// system: no work begins meanwhile.
 func (s *Store) Recover() ([]string, error) {
 	var removed []string
 	work, err := s.numbers(workDir)
@@ -143,9 +144,12 @@ func (s *Store) Recover() ([]string, error) {
 	return removed, s.dropAliases()
 }
 
-// Unfinished tells by its name whether a file is a temporary one of WriteFile's
-// (host/fsroot), which makes and renames it.
-func Unfinished(name string) bool { return strings.HasPrefix(name, ".rastos-tmp-") }
+// TempPrefix begins the names of files that WriteFile (host/fsroot) makes and then
+// renames.
+const TempPrefix = ".rastos-tmp-"
+
+// Unfinished tells by its name whether a file is such a temporary one.
+func Unfinished(name string) bool { return strings.HasPrefix(name, TempPrefix) }
 
 // Sweep removes files of a folder that were being written when the power went:
 // durable already, and not yet renamed. Each cut would leave one more.
