@@ -17,7 +17,7 @@ export RASTOS_TEST_REPO        ?= $(CURDIR)/build/repo/demo
 export RASTOS_TEST_KERNEL_ROOT ?= $(CURDIR)/build/test-root
 
 .DEFAULT_GOAL := help
-.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak soak-powercut lint fuzz bench bench-packages bench-databases bench-nodes bench-repo figures \
+.PHONY: help build libalpm conformance test test-pure test-race test-peers test-fs test-vm soak soak-powercut soak-steps lint fuzz bench bench-packages bench-databases bench-nodes bench-repo figures \
 	demo repo host-tools test-root man clean
 
 help: ## list the targets
@@ -59,14 +59,17 @@ test-vm: test-root ## run the tests that boot machines (root)
 
 # Tests of chance (kills, power cuts, fights for a lock), many times each.
 SOAKMINUTES ?= 20
-soak: soak-powercut ## try the tests of chance many times, and generated transactions beside pacman for SOAKMINUTES (20) (root)
+soak: soak-powercut soak-steps ## try the tests of chance many times, and generated transactions beside pacman for SOAKMINUTES (20) (root)
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Killed|PowerLoss' ./alpm/trans
-	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Cut|Killed' ./internal/node ./internal/flow ./test/tree
+	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run Killed ./test/tree
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK_MINUTES=$(SOAKMINUTES) $(GO) test -count=1 -timeout 24h -v -run Soak ./test/differential
 
 soak-powercut: test-root ## cut the power of a machine's disks a thousand times while it changes, and of a virtual machine's (root)
 	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -timeout 60m -v -run PowerCutFigures ./test/tree
 	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run PowerCuts ./test/machine
+
+soak-steps: ## end every story of nodes and deployments after each single effect, and its recovery, too
+	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Cut|Kill' ./internal/node ./internal/flow
 
 # What tests of machines start from: the binaries, the repository, and a kernel
 # and boot loader unpacked from it.

@@ -14,6 +14,7 @@ import (
 	"github.com/rastos/rastos/internal/deploy"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
+	"github.com/rastos/rastos/internal/testkit"
 )
 
 // boots lists the deployments that the loader can boot, the next one first;
@@ -85,55 +86,82 @@ func (b *box) noOrphans(sys *System) {
 	}
 }
 
-// atEveryCut plays a story again and again, with the power cut one effect later
-// each time, and then recovers, that too with a cut after some of its effects. A
-// rename on the ESP is cut in all three ways.
-func atEveryCut(t *testing.T, prepare func(b *box), story func(b *box) error, verify func(b *box, done bool)) {
-	t.Helper()
-	atCuts(t, 1, prepare, story, verify)
+// story is what a power cut comes into, with what goes before and what has to hold
+// when the machine has recovered.
+type story struct {
+	prepare func(b *box)
+	play    func(b *box) error
+	verify  func(b *box, done bool)
 }
 
-// atCuts is atEveryCut with some effects left out, for long stories.
-func atCuts(t *testing.T, stride int, prepare func(b *box), story func(b *box) error, verify func(b *box, done bool)) {
+// atEveryCut plays a story again and again, with the power cut one effect later
+// each time, and then recovers, that too with cuts after some of its effects: where
+// tests take their time, after each. A rename on the ESP is cut in all three ways.
+func atEveryCut(t *testing.T, prepare func(b *box), play func(b *box) error, verify func(b *box, done bool)) {
 	t.Helper()
-	for cut, done := 0, false; !done; cut += stride {
-		ways := []esptest.RenameCut{esptest.OldName, esptest.BothNames, esptest.NeitherName}
-		for _, way := range ways {
-			b := newBox(t, way)
-			prepare(b)
-			b.power.left = cut
-			err := story(b)
-			if err != nil && !b.power.off {
-				t.Fatalf("cut %d: %v", cut, err)
+	t.Parallel()
+	s := story{prepare, play, verify}
+	recoveries, cuts := testkit.Rounds(1, 1000), 0
+	for cut, done := 0, false; !done; cut++ {
+		for _, way := range []esptest.RenameCut{esptest.OldName, esptest.BothNames, esptest.NeitherName} {
+			var renamed, enough bool
+			for n := 0; n < recoveries && !enough; n++ {
+				first := n
+				if recoveries == 1 {
+					first = cut % 2
+				}
+				done, renamed, enough = s.cut(t, cut, way, first)
+				cuts++
 			}
-			rename := b.power.rename
-			done = !b.power.off
-			b.recoverWithCuts(cut)
-			verify(b, done)
-			if t.Failed() {
-				t.Fatalf("after the cut at effect %d (renames: %d, story: %v)", cut, way, err)
-			}
-			if !rename {
+			if !renamed {
 				break
 			}
 		}
 	}
+	t.Logf("%d cuts", cuts)
 }
 
-func (b *box) recoverWithCuts(cut int) {
+// cut plays a story with a power cut after so many effects, and recovers. It tells
+// whether the story was done by then, whether the cut came into a rename on the ESP,
+// and whether the first recovery needed no more effects than it was given.
+func (s story) cut(t *testing.T, cut int, way esptest.RenameCut, first int) (done, renamed, enough bool) {
+	t.Helper()
+	b := newBox(t, way)
+	defer func() { b.check(os.RemoveAll(b.top)) }() // a thousand of them take room
+	s.prepare(b)
+	b.power.left = cut
+	err := s.play(b)
+	if err != nil && !b.power.off {
+		t.Fatalf("cut %d: %v", cut, err)
+	}
+	done, renamed = !b.power.off, b.power.rename
+	enough = b.recoverWithCuts(first)
+	s.verify(b, done)
+	if t.Failed() {
+		t.Fatalf("after the cut at effect %d (renames: %d, recovery: %d, story: %v)", cut, way, first, err)
+	}
+	return done, renamed, enough
+}
+
+// recoverWithCuts recovers, the first time with so many effects before the next cut,
+// then with more, and in the end without one. It tells whether the first time already
+// needed no more effects than that.
+func (b *box) recoverWithCuts(first int) (enough bool) {
 	b.t.Helper()
 	clear(b.held)
 	for again := range 4 {
 		b.esp.Restore()
 		b.power.restore()
-		b.power.left = 2*again + cut%2
+		b.power.left = first + 2*again
 		_ = b.recover(b.system(b.booted), report.Discard{})
+		enough = enough || again == 0 && !b.power.off
 	}
 	b.esp.Restore()
 	b.power.restore()
 	if err := b.recover(b.system(b.booted), report.Discard{}); err != nil {
-		b.t.Fatalf("cut %d: recover: %v", cut, err)
+		b.t.Fatalf("recover, after %d effects were made before: %v", first, err)
 	}
+	return enough
 }
 
 func TestAnUpgradeCutAnywhereLeavesTheOldSystemOrTheNew(t *testing.T) {

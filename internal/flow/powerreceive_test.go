@@ -18,7 +18,6 @@ import (
 	"github.com/rastos/rastos/internal/parcel"
 	"github.com/rastos/rastos/internal/registry"
 	"github.com/rastos/rastos/internal/report"
-	"github.com/rastos/rastos/internal/testkit"
 )
 
 // cutStreams makes one file of a stream, in two effects.
@@ -72,7 +71,7 @@ func TestReceivingCutAnywhereLeavesANodeOrNoneAndGoesOn(t *testing.T) {
 		return b.ReceiveNode(t.Context(), report.Discard{}, ReceiveRequest{From: offered(parcel.Point{}), Reply: io.Discard, Naming: Naming{Alias: "far"}})
 	}
 	none, one, goneOn := 0, 0, 0
-	atCuts(t, testkit.Rounds(2, 1), with, func(b *box) error {
+	atEveryCut(t, with, func(b *box) error {
 		_, err := took(b)
 		return err
 	}, func(b *box, done bool) {
@@ -142,7 +141,7 @@ func TestPullingCutAnywhereLeavesWholeNodesAndGoesOn(t *testing.T) {
 		return b.PullNode(t.Context(), report.Discard{}, PullRequest{From: "oci://h/x", Unsigned: true, Naming: Naming{Alias: "far"}})
 	}
 	counts := map[int]int{}
-	atCuts(t, testkit.Rounds(3, 1), with, func(b *box) error {
+	atEveryCut(t, with, func(b *box) error {
 		_, err := pull(b)
 		return err
 	}, func(b *box, done bool) {

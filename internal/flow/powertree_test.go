@@ -58,7 +58,7 @@ func (b *box) branched() {
 
 func TestACloneOfASubtreeCutAnywhereIsAllThereOrNotAtAll(t *testing.T) {
 	shapes := map[string]int{}
-	atCuts(t, testkit.Rounds(3, 1), (*box).branched, func(b *box) error {
+	atEveryCut(t, (*box).branched, func(b *box) error {
 		_, err := b.Clone(report.Discard{}, CloneRequest{Node: "1", Recursive: true})
 		return err
 	}, func(b *box, done bool) {
@@ -81,7 +81,7 @@ func TestACloneOfASubtreeCutAnywhereIsAllThereOrNotAtAll(t *testing.T) {
 
 func TestADeletionCutAnywhereIsNotBegunOrFinished(t *testing.T) {
 	before, after := 0, 0
-	atCuts(t, testkit.Rounds(2, 1), func(b *box) {
+	atEveryCut(t, func(b *box) {
 		for _, version := range []string{"2", "3", "4"} {
 			d, err := b.upgrade(b.system(b.booted), version)
 			b.check(err)

@@ -4,8 +4,21 @@ package flow
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"testing"
+
+	"github.com/rastos/rastos/internal/testkit"
 )
+
+// TestMain has the folders of all tests in memory: those of power cuts make and
+// remove tens of thousands of small files.
+func TestMain(m *testing.M) {
+	if dir := testkit.DiskFolder(1 << 30); dir != "" {
+		os.Setenv("TMPDIR", dir)
+	}
+	os.Exit(m.Run())
+}
 
 // hostPrograms runs programs for tests.
 type hostPrograms struct{}

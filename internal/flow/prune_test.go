@@ -13,7 +13,6 @@ import (
 	"github.com/rastos/rastos/internal/boot"
 	"github.com/rastos/rastos/internal/node"
 	"github.com/rastos/rastos/internal/report"
-	"github.com/rastos/rastos/internal/testkit"
 )
 
 // aged is a box that was upgraded once a day for some days, the last one good and
@@ -126,7 +125,7 @@ func TestAPruneThatSomethingOvertookRemovesNothing(t *testing.T) {
 
 func TestAPruneCutAnywhereIsFinishedByTheNext(t *testing.T) {
 	finished := 0
-	atCuts(t, testkit.Rounds(7, 1), aged, func(b *box) error {
+	atEveryCut(t, aged, func(b *box) error {
 		p, err := b.PlanPrune(&node.Keep{Daily: 2})
 		b.check(err)
 		return b.RunPrune(report.Discard{}, p)

@@ -258,8 +258,9 @@ func TestStatusIsToldWhileATreeIsDeployed(t *testing.T) {
 // another effect each time: there are all of the new nodes afterwards, or none.
 func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify func(b *packageBox, made []node.Node)) {
 	t.Helper()
+	t.Parallel()
 	none, all := 0, 0
-	for cut, done := 0, false; !done; cut += testkit.Rounds(11, 1) {
+	for cut, done := 0, false; !done; cut += testkit.Rounds(7, 1) {
 		b := newTreeBox(t)
 		w, p := plan(b)
 		before := b.shape()
@@ -270,7 +271,7 @@ func cutTrees(t *testing.T, plan func(b *packageBox) (*World, *TreePlan), verify
 			t.Fatalf("cut %d: %v", cut, err)
 		}
 		done = !b.power.off
-		b.recoverWithCuts(cut)
+		b.recoverWithCuts(cut % 2)
 		b.whole()
 		list, err := b.system(b.booted).Nodes.List()
 		b.check(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,8 +81,8 @@ func (f *FakeSubvolumes) Snapshot(src, dst string, readOnly bool) error {
 	if _, err := os.Lstat(dst); err == nil {
 		return &fs.PathError{Op: "snapshot", Path: dst, Err: fs.ErrExist}
 	}
-	if out, err := exec.Command("cp", "-a", src, dst).CombinedOutput(); err != nil {
-		return fmt.Errorf("snapshot %s: %w: %s", src, err, out)
+	if err := CopyTree(dst, src); err != nil {
+		return fmt.Errorf("snapshot %s: %w", src, err)
 	}
 	f.subs[dst] = readOnly
 	f.gens[dst] = f.gens[src]
