@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 )
 
 // IsRctl tells whether the program was called as rinit's own front end.
@@ -20,7 +20,7 @@ func IsRctl(argv0 string) bool { return filepath.Base(argv0) == "rctl" }
 // with the manager of the system, others with their own.
 func Rctl(ctx context.Context, app *App, args []string) int {
 	s := newSession(ctx, app)
-	r := &rctl{session: s, scope: flow.ServiceScope{User: s.Machine.Geteuid() != 0}}
+	r := &rctl{session: s, scope: services.Scope{User: s.Machine.Geteuid() != 0}}
 	root := group("rctl", "Speak with the service manager", r.status(), r.start(), r.stop(), r.enable(), r.disable(), r.reload())
 	root.Long = "Rctl is the front end of rinit, over rastos's own service manager; `rastos service`\nhas more."
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -36,7 +36,7 @@ func Rctl(ctx context.Context, app *App, args []string) int {
 // rctl is one run of that command line.
 type rctl struct {
 	*session
-	scope    flow.ServiceScope
+	scope    services.Scope
 	runlevel string
 	atomic   bool // all changes, or none
 	strict   bool // nothing more after an error
@@ -60,7 +60,7 @@ func (r *rctl) withChanges(cmd *cobra.Command) *cobra.Command {
 
 func (r *rctl) status() *cobra.Command {
 	return r.verb("status [SERVICE...]", "Show the state of services", cobra.ArbitraryArgs, func(ctx context.Context, names []string) error {
-		all, err := r.Machine.ListServices(ctx, r.scope, names)
+		all, err := services.Of(r.Machine).List(ctx, r.scope, names)
 		if err != nil {
 			return err
 		}
@@ -81,21 +81,21 @@ func (r *rctl) start() *cobra.Command {
 }
 
 func (r *rctl) startOne(ctx context.Context, name string) error {
-	results, err := r.Machine.StartServices(ctx, r.scope, []string{name})
+	results, err := services.Of(r.Machine).Start(ctx, r.scope, []string{name})
 	return r.outcome(name, results, err, "started", "start")
 }
 
 func (r *rctl) stop() *cobra.Command {
 	return r.withRunlevel(r.verb("stop SERVICE...", "Stop services", cobra.MinimumNArgs(1), func(ctx context.Context, names []string) error {
 		return r.each(names, func(name string) error {
-			results, err := r.Machine.StopServices(ctx, r.scope, []string{name}, false)
+			results, err := services.Of(r.Machine).Stop(ctx, r.scope, []string{name}, false)
 			return r.outcome(name, results, err, "stopped", "stop")
 		})
 	}))
 }
 
 // outcome says what became of a service, as rctl does; why not, is the error.
-func (r *rctl) outcome(name string, results []flow.ServiceResult, err error, done, not string) error {
+func (r *rctl) outcome(name string, results []services.Result, err error, done, not string) error {
 	for _, v := range results {
 		if v.Failure != "" {
 			err = errors.New(v.Failure)
@@ -112,7 +112,7 @@ func (r *rctl) outcome(name string, results []flow.ServiceResult, err error, don
 // each does something for each service that is in the runlevel; one that fails does
 // not keep the others from it, unless it was asked for.
 func (r *rctl) each(names []string, do func(name string) error) error {
-	levels, err := r.Machine.ServiceRunlevels(r.scope)
+	levels, err := services.Of(r.Machine).Runlevels(r.scope)
 	if err != nil {
 		return r.serviceMistakes(err)
 	}
@@ -154,18 +154,18 @@ func (r *rctl) each(names []string, do func(name string) error) error {
 func (r *rctl) enable() *cobra.Command {
 	cmd := r.withChanges(r.verb("enable SERVICE...", "Let services start with their manager", cobra.MinimumNArgs(1), func(ctx context.Context, names []string) error {
 		return r.change(names, func(name string) error {
-			if _, err := r.Machine.EnableServices(r.scope, []string{name}); err != nil {
+			if _, err := services.Of(r.Machine).Enable(r.scope, []string{name}); err != nil {
 				return err
 			}
 			fmt.Fprintf(r.Stdout, "Service %s has been enabled\n", name)
 			if !r.also {
 				return nil
 			}
-			if err := r.Machine.ReloadServices(ctx, r.scope); err != nil {
+			if err := services.Of(r.Machine).Reload(ctx, r.scope); err != nil {
 				return err
 			}
 			return r.startOne(ctx, name)
-		}, r.Machine.DisableServices, "All the services have been enabled.")
+		}, services.Of(r.Machine).Disable, "All the services have been enabled.")
 	}))
 	cmd.Flags().BoolVarP(&r.also, "start", "s", false, "start them, too")
 	return cmd
@@ -174,18 +174,18 @@ func (r *rctl) enable() *cobra.Command {
 func (r *rctl) disable() *cobra.Command {
 	return r.withChanges(r.verb("disable SERVICE...", "Let services not start with their manager", cobra.MinimumNArgs(1), func(_ context.Context, names []string) error {
 		return r.change(names, func(name string) error {
-			if _, err := r.Machine.DisableServices(r.scope, []string{name}); err != nil {
+			if _, err := services.Of(r.Machine).Disable(r.scope, []string{name}); err != nil {
 				return err
 			}
 			fmt.Fprintf(r.Stdout, "The service %s has been disabled\n", name)
 			return nil
-		}, r.Machine.EnableServices, "")
+		}, services.Of(r.Machine).Enable, "")
 	}))
 }
 
 // change changes services one by one. Where all or none are to be changed, a
 // failure takes back what was changed before.
-func (r *rctl) change(names []string, do func(name string) error, undo func(flow.ServiceScope, []string) ([]string, error), all string) error {
+func (r *rctl) change(names []string, do func(name string) error, undo func(services.Scope, []string) ([]string, error), all string) error {
 	var changed []string
 	r.strict = r.strict || r.atomic
 	err := r.each(names, func(name string) error {
@@ -208,6 +208,6 @@ func (r *rctl) change(names []string, do func(name string) error, undo func(flow
 
 func (r *rctl) reload() *cobra.Command {
 	return r.verb("reload", "Let the manager read the service files again", noArgs, func(ctx context.Context, _ []string) error {
-		return r.serviceMistakes(r.Machine.ReloadServices(ctx, r.scope))
+		return r.serviceMistakes(services.Of(r.Machine).Reload(ctx, r.scope))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 	"github.com/rastos/rastos/internal/host/fsroot"
 )
 
@@ -42,7 +43,7 @@ func TestRctl(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() {
-		ended <- m.SuperviseServices(ctx, flow.ServiceScope{User: true}, func(string, string, bool) {})
+		ended <- services.Of(m).Supervise(ctx, services.Scope{User: true}, func(string, string, bool) {})
 	}()
 	defer func() {
 		cancel()
@@ -51,7 +52,7 @@ func TestRctl(t *testing.T) {
 		}
 	}()
 	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := m.ListServices(ctx, flow.ServiceScope{User: true}, nil); err == nil {
+		if _, err := services.Of(m).List(ctx, services.Scope{User: true}, nil); err == nil {
 			break
 		}
 		if time.Since(begun) > 10*time.Second {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 	"github.com/rastos/rastos/rinit"
 )
 
@@ -44,7 +44,7 @@ func completeServiceFiles(*cobra.Command, []string, string) ([]string, cobra.She
 }
 
 func serviceCheck(s *session) *cobra.Command {
-	r := flow.ServiceFiles{Stdin: s.Stdin}
+	r := services.Files{Stdin: s.Stdin}
 	cmd := &cobra.Command{
 		Use:   "check [FILE|FOLDER...]",
 		Short: "Find every mistake in service files",
@@ -66,8 +66,8 @@ Where only files are named, the services that they name may be elsewhere.` + ser
 	return cmd
 }
 
-func (s *session) serviceCheck(r flow.ServiceFiles) error {
-	check, err := s.Machine.CheckServices(r)
+func (s *session) serviceCheck(r services.Files) error {
+	check, err := services.Of(s.Machine).Check(r)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func counted(n int, thing string) string {
 }
 
 func serviceFmt(s *session) *cobra.Command {
-	r := flow.ServiceFiles{Stdin: s.Stdin}
+	r := services.Files{Stdin: s.Stdin}
 	var write, check bool
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE|FOLDER...]",
@@ -141,14 +141,14 @@ Of one file, what becomes of it goes to standard output unless --write is given;
 	return cmd
 }
 
-func (s *session) serviceFmt(cmd *cobra.Command, r flow.ServiceFiles, write, check bool) error {
+func (s *session) serviceFmt(cmd *cobra.Command, r services.Files, write, check bool) error {
 	switch {
 	case write && check:
 		return usage(cmd, errors.New("--check writes nothing: it does not go with --write"))
 	case write && slices.Contains(r.Paths, "-"):
 		return usage(cmd, errors.New("standard input cannot be written to"))
 	}
-	formats, err := s.Machine.FormatServices(r, write)
+	formats, err := services.Of(s.Machine).Format(r, write)
 	if err != nil {
 		return s.serviceMistakes(err)
 	}

@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 )
 
 func serviceEnable(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	var start bool
 	cmd := &cobra.Command{
 		Use:   "enable SERVICE...",
@@ -27,14 +27,14 @@ configuration, keep it.`,
 			if start && scope.Root != "" {
 				return usage(cmd, errors.New("--start needs a manager, and --root names a system that does not run"))
 			}
-			changed, err := s.Machine.EnableServices(scope, args)
+			changed, err := services.Of(s.Machine).Enable(scope, args)
 			if err := s.printEnabled(changed, err, "Service %s has been enabled\n"); err != nil || !start {
 				return err
 			}
-			if err := s.Machine.ReloadServices(cmd.Context(), scope); err != nil {
+			if err := services.Of(s.Machine).Reload(cmd.Context(), scope); err != nil {
 				return s.serviceMistakes(err)
 			}
-			results, err := s.Machine.StartServices(cmd.Context(), scope, changed)
+			results, err := services.Of(s.Machine).Start(cmd.Context(), scope, changed)
 			return s.printResults(results, err, "started", "start")
 		},
 	}
@@ -45,7 +45,7 @@ configuration, keep it.`,
 }
 
 func serviceDisable(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:     "disable SERVICE...",
 		Short:   "Let services not start with their manager",
@@ -53,7 +53,7 @@ func serviceDisable(s *session) *cobra.Command {
 		Example: "  rastos service disable nginx\n  rastos service disable nginx --root /mnt",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			changed, err := s.Machine.DisableServices(scope, args)
+			changed, err := services.Of(s.Machine).Disable(scope, args)
 			return s.printEnabled(changed, err, "The service %s has been disabled\n")
 		},
 	}

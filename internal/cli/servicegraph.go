@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 	"github.com/rastos/rastos/rinit"
 )
 
 func serviceGraph(s *session) *cobra.Command {
-	var r flow.ServiceGraphRequest
+	var r services.GraphRequest
 	var dot, order bool
 	cmd := &cobra.Command{
 		Use:   "graph [SERVICE...]",
@@ -33,7 +33,7 @@ else of all services that start by themselves; and how they stop again.`,
 				return usage(cmd, errors.New("--dot and --order are two answers: give one of them"))
 			}
 			r.Names = args
-			g, err := s.Machine.GraphServices(r)
+			g, err := services.Of(s.Machine).Graph(r)
 			if err != nil {
 				return s.serviceMistakes(err)
 			}
@@ -61,10 +61,10 @@ else of all services that start by themselves; and how they stop again.`,
 }
 
 // printOrder shows the groups that start, or stop, together.
-func (s *session) printOrder(g flow.ServiceGraph) {
+func (s *session) printOrder(g services.Graph) {
 	for _, part := range []struct {
 		verb  string
-		plans []flow.LevelPlan
+		plans []services.LevelPlan
 	}{{"start", g.Start}, {"stop", g.Stop}} {
 		for _, p := range part.plans {
 			fmt.Fprintln(s.Stdout, s.outStyle().Bold(fmt.Sprintf("%s %s", part.verb, p.Runlevel)))
@@ -82,7 +82,7 @@ var relationWords = map[rinit.Relation]string{
 }
 
 // printServices prints each service that comes before no other as a tree.
-func (s *session) printServices(g flow.ServiceGraph) {
+func (s *session) printServices(g services.Graph) {
 	shown := map[string]bool{}
 	for _, level := range []rinit.Runlevel{rinit.Boot, rinit.Default} {
 		var top []rinit.Edge

@@ -9,19 +9,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 	"github.com/rastos/rastos/internal/report"
 )
 
 func serviceList(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the services that the manager knows",
 		Example: "  rastos service list\n  rastos service list --user --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := s.Machine.ListServices(cmd.Context(), scope, nil)
+			all, err := services.Of(s.Machine).List(cmd.Context(), scope, nil)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func (s *session) ago(since time.Time) string {
 }
 
 func serviceStatus(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:   "status SERVICE...",
 		Short: "Show all that is known of services",
@@ -62,7 +62,7 @@ what it says of itself.`,
 		Example: "  rastos service status nginx\n  rastos service status nginx --json",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := s.Machine.ListServices(cmd.Context(), scope, args)
+			all, err := services.Of(s.Machine).List(cmd.Context(), scope, args)
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ what it says of itself.`,
 	return cmd
 }
 
-func (s *session) printServiceState(v flow.ServiceState) {
+func (s *session) printServiceState(v services.State) {
 	style := s.outStyle()
 	state := v.State
 	switch state {

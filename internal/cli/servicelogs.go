@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 )
 
 func serviceLogs(s *session) *cobra.Command {
-	var scope flow.ServiceScope
-	r := flow.ServiceLogRequest{}
+	var scope services.Scope
+	r := services.LogRequest{}
 	cmd := &cobra.Command{
 		Use:   "logs SERVICE",
 		Short: "Show what a service has written",
@@ -29,7 +29,7 @@ line by line with the time.`,
 				return usage(cmd, errors.New("--since counts from now into the past, and wants no minus"))
 			}
 			r.Service = args[0]
-			return s.Machine.ServiceLog(cmd.Context(), scope, r, func(l flow.ServiceLine) error {
+			return services.Of(s.Machine).Log(cmd.Context(), scope, r, func(l services.Line) error {
 				if s.flags.json {
 					return s.printJSON(l)
 				}

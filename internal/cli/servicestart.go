@@ -7,11 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 )
 
 func serviceStart(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:   "start SERVICE...",
 		Short: "Start services",
@@ -20,7 +20,7 @@ they are up or have failed.`,
 		Example: "  rastos service start nginx\n  rastos service start --user backup sync",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			results, err := s.Machine.StartServices(cmd.Context(), scope, args)
+			results, err := services.Of(s.Machine).Start(cmd.Context(), scope, args)
 			return s.printResults(results, err, "started", "start")
 		},
 	}
@@ -29,7 +29,7 @@ they are up or have failed.`,
 }
 
 func serviceStop(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	var recursive bool
 	cmd := &cobra.Command{
 		Use:   "stop SERVICE...",
@@ -40,7 +40,7 @@ that first.`,
 		Example: "  rastos service stop nginx\n  rastos service stop network --recursive",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			results, err := s.Machine.StopServices(cmd.Context(), scope, args, recursive)
+			results, err := services.Of(s.Machine).Stop(cmd.Context(), scope, args, recursive)
 			return s.printResults(results, err, "stopped", "stop")
 		},
 	}
@@ -50,7 +50,7 @@ that first.`,
 }
 
 func serviceRestart(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:   "restart SERVICE...",
 		Short: "Stop services and start them again",
@@ -60,7 +60,7 @@ started.`,
 		Example: "  rastos service restart nginx",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			results, err := s.Machine.RestartServices(cmd.Context(), scope, args)
+			results, err := services.Of(s.Machine).Restart(cmd.Context(), scope, args)
 			return s.printResults(results, err, "restarted", "restart")
 		},
 	}
@@ -69,7 +69,7 @@ started.`,
 }
 
 func serviceReload(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "Let the manager read the service files again",
@@ -79,7 +79,7 @@ mistake, nothing changes.`,
 		Example: "  rastos service reload",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := s.Machine.ReloadServices(cmd.Context(), scope); err != nil {
+			if err := services.Of(s.Machine).Reload(cmd.Context(), scope); err != nil {
 				return s.serviceMistakes(err)
 			}
 			if s.flags.json {

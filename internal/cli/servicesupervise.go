@@ -10,16 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/services"
 )
 
 // scopeFlag lets a verb be about the services of a user.
-func scopeFlag(cmd *cobra.Command, scope *flow.ServiceScope) {
+func scopeFlag(cmd *cobra.Command, scope *services.Scope) {
 	cmd.Flags().BoolVar(&scope.User, "user", false, "the services of the user who asks, not the system's")
 }
 
 func serviceSupervise(s *session) *cobra.Command {
-	var scope flow.ServiceScope
+	var scope services.Scope
 	cmd := &cobra.Command{
 		Use:   "supervise",
 		Short: "Run the service manager",
@@ -32,7 +32,7 @@ What people want to know goes to standard error; what services write, to their l
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var mu sync.Mutex
-			err := s.Machine.SuperviseServices(cmd.Context(), scope, func(service, text string, bad bool) {
+			err := services.Of(s.Machine).Supervise(cmd.Context(), scope, func(service, text string, bad bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				s.printNote(service, text, bad)
@@ -65,7 +65,7 @@ func (s *session) printNote(service, text string, bad bool) {
 
 // printResults says of each service what became of it; one that did not go as
 // asked ends the verb with 1.
-func (s *session) printResults(results []flow.ServiceResult, err error, done, not string) error {
+func (s *session) printResults(results []services.Result, err error, done, not string) error {
 	if err != nil {
 		return s.serviceMistakes(err)
 	}

@@ -144,14 +144,14 @@ func writeBeside(manifestFile string, data []byte) error {
 	if old, err := os.ReadFile(name); err == nil && string(old) == string(data) {
 		return nil
 	}
-	if err := replaceFile(name, data, 0o644); err != nil {
+	if err := ReplaceFile(name, data, 0o644); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil
 }
 
-// replaceFile writes a file that is either the old one or the new one, whole.
-func replaceFile(name string, data []byte, perm fs.FileMode) error {
+// ReplaceFile writes a file that is either the old one or the new one, whole.
+func ReplaceFile(name string, data []byte, perm fs.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
 	if err != nil {
 		return err

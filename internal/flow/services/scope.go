@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package flow
+package services
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
+	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/rinit"
 )
 
-// ServiceScope says whose services are meant.
-type ServiceScope struct {
+// Scope says whose services are meant.
+type Scope struct {
 	User bool   // those of the user who asks; else the system's
 	Root string // of a system that does not run; "": this machine
 }
 
-// servicePlaces are the folders of a scope.
-type servicePlaces struct {
+// places are the folders of a scope.
+type places struct {
 	ext     string   // of its service files
 	folders []string // with service files, below the root; the first is above the others
 	enabled string   // with a link for each enabled service, below the root
@@ -27,21 +29,21 @@ type servicePlaces struct {
 	logs    string
 }
 
-// places finds them; those of users by the XDG base directory specification.
-func (m *Machine) places(scope ServiceScope) (servicePlaces, error) {
+// find returns them; those of users by the XDG base directory specification.
+func (s Services) find(scope Scope) (places, error) {
 	if !scope.User {
-		return servicePlaces{rinit.SystemExt, serviceFolders, "etc/rinit/enabled", "/run/rinit", "/var/log/rinit"}, nil
+		return places{rinit.SystemExt, systemFolders, "etc/rinit/enabled", "/run/rinit", "/var/log/rinit"}, nil
 	}
-	home := m.variable("HOME")
+	home := s.variable("HOME")
 	find := func(variable, below string) string {
-		if dir := m.variable(variable); path.IsAbs(dir) {
+		if dir := s.variable(variable); path.IsAbs(dir) {
 			return path.Join(dir, "rinit")
 		}
 		return path.Join(home, below, "rinit")
 	}
-	p := servicePlaces{ext: rinit.UserExt, logs: path.Join(find("XDG_STATE_HOME", ".local/state"), "log")}
+	p := places{ext: rinit.UserExt, logs: path.Join(find("XDG_STATE_HOME", ".local/state"), "log")}
 	config, data := find("XDG_CONFIG_HOME", ".config"), find("XDG_DATA_HOME", ".local/share")
-	runtime := m.variable("XDG_RUNTIME_DIR")
+	runtime := s.variable("XDG_RUNTIME_DIR")
 	switch {
 	case !path.IsAbs(home):
 		return p, errors.New("services of a user: HOME names no folder")
@@ -57,8 +59,8 @@ func (m *Machine) places(scope ServiceScope) (servicePlaces, error) {
 }
 
 // variable is one of the environment.
-func (m *Machine) variable(name string) string {
-	for _, v := range m.Environ {
+func (s Services) variable(name string) string {
+	for _, v := range s.Environ {
 		if value, is := strings.CutPrefix(v, name+"="); is {
 			return value
 		}
@@ -66,9 +68,9 @@ func (m *Machine) variable(name string) string {
 	return ""
 }
 
-// scopeGraph reads the services of a scope. Mistakes in them are a rinit.Mistakes.
-func (m *Machine) scopeGraph(scope ServiceScope, p servicePlaces) (*rinit.Graph, error) {
-	texts, err := m.folderTexts(scope.Root, p.folders)
+// graph reads the services of a scope. Mistakes in them are a rinit.Mistakes.
+func (s Services) graph(scope Scope, p places) (*rinit.Graph, error) {
+	texts, err := s.folderTexts(scope.Root, p.folders)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +84,13 @@ func (m *Machine) scopeGraph(scope ServiceScope, p servicePlaces) (*rinit.Graph,
 	return rinit.Link(nil, false)
 }
 
-// ServiceRunlevels are the runlevels of the services of a scope.
-func (m *Machine) ServiceRunlevels(scope ServiceScope) (map[string]string, error) {
-	p, err := m.places(scope)
+// Runlevels are the runlevels of the services of a scope.
+func (s Services) Runlevels(scope Scope) (map[string]string, error) {
+	p, err := s.find(scope)
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.scopeGraph(scope, p)
+	g, err := s.graph(scope, p)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +101,10 @@ func (m *Machine) ServiceRunlevels(scope ServiceScope) (map[string]string, error
 	return levels, nil
 }
 
-// enabledServices are the names of the services that are enabled.
-func enabledServices(tree folderFS, p servicePlaces) ([]string, error) {
+// enabledIn are the names of the services that are enabled.
+func enabledIn(tree folderFS, p places) ([]string, error) {
 	entries, err := tree.ReadDir(p.enabled)
-	if err != nil && !isAbsent(err) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("see which services are enabled: %w", err)
 	}
 	names := []string{}
@@ -112,10 +114,10 @@ func enabledServices(tree folderFS, p servicePlaces) ([]string, error) {
 	return names, nil
 }
 
-// EnableServices makes services start with their manager, where their files say
+// Enable makes services start with their manager, where their files say
 // that they start by themselves. It returns those that it enabled.
-func (m *Machine) EnableServices(scope ServiceScope, names []string) ([]string, error) {
-	return m.changeEnabled(scope, names, func(tree Tree, p servicePlaces, name string, on bool) error {
+func (s Services) Enable(scope Scope, names []string) ([]string, error) {
+	return s.changeEnabled(scope, names, func(tree flow.Tree, p places, name string, on bool) error {
 		if on {
 			return fmt.Errorf("service %s is already enabled", name)
 		}
@@ -132,9 +134,9 @@ func (m *Machine) EnableServices(scope ServiceScope, names []string) ([]string, 
 	})
 }
 
-// DisableServices takes that back.
-func (m *Machine) DisableServices(scope ServiceScope, names []string) ([]string, error) {
-	return m.changeEnabled(scope, names, func(tree Tree, p servicePlaces, name string, on bool) error {
+// Disable takes that back.
+func (s Services) Disable(scope Scope, names []string) ([]string, error) {
+	return s.changeEnabled(scope, names, func(tree flow.Tree, p places, name string, on bool) error {
 		if !on {
 			return fmt.Errorf("service %s is not enabled", name)
 		}
@@ -144,21 +146,21 @@ func (m *Machine) DisableServices(scope ServiceScope, names []string) ([]string,
 
 // changeEnabled changes one service after the other; an error does not keep the
 // others from being changed.
-func (m *Machine) changeEnabled(scope ServiceScope, names []string, change func(tree Tree, p servicePlaces, name string, on bool) error) ([]string, error) {
-	p, err := m.places(scope)
+func (s Services) changeEnabled(scope Scope, names []string, change func(tree flow.Tree, p places, name string, on bool) error) ([]string, error) {
+	p, err := s.find(scope)
 	if err != nil {
 		return nil, err
 	}
-	g, err := m.scopeGraph(scope, p)
+	g, err := s.graph(scope, p)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := m.Tree(rootName(scope.Root))
+	tree, err := s.Tree(rootName(scope.Root))
 	if err != nil {
 		return nil, err
 	}
 	defer tree.Close()
-	enabled, err := enabledServices(tree, p)
+	enabled, err := enabledIn(tree, p)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package flow
+package services
 
 import (
 	"errors"
@@ -12,38 +12,39 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/report"
 	"github.com/rastos/rastos/rinit"
 )
 
-// ServiceFiles says which service files a story is about.
-type ServiceFiles struct {
+// Files says which service files a story is about.
+type Files struct {
 	Paths []string // files and folders of them; none: the folders of the system
 	Root  string   // where those are; "": this machine
 	Stdin io.Reader
 }
 
-// serviceFolders are where a system has its service files; those of the first
+// systemFolders are where a system has its service files; those of the first
 // are above those of the same name in the second.
-var serviceFolders = []string{"etc/rinit/system", "usr/share/rinit/system"}
+var systemFolders = []string{"etc/rinit/system", "usr/share/rinit/system"}
 
-// serviceText is a service file that was not looked into yet.
-type serviceText struct {
+// source is a service file that was not looked into yet.
+type source struct {
 	path string
 	data []byte
 }
 
 // ext is what kind of service file it is: services of the system and of users are
 // no part of one graph.
-func (t serviceText) ext() string { return path.Ext(t.path) }
+func (t source) ext() string { return path.Ext(t.path) }
 
 // texts reads the files. whole is true where folders were asked for: then what is
 // not among them does not exist.
-func (m *Machine) serviceTexts(r ServiceFiles) (texts []serviceText, whole bool, err error) {
+func (s Services) texts(r Files) (texts []source, whole bool, err error) {
 	if len(r.Paths) == 0 {
-		texts, err = m.folderTexts(r.Root, serviceFolders)
+		texts, err = s.folderTexts(r.Root, systemFolders)
 		if err == nil && texts == nil {
-			err = report.WithHint(fmt.Errorf("%s has no services of rinit: there is neither /%s nor /%s", rootName(r.Root), serviceFolders[0], serviceFolders[1]),
+			err = report.WithHint(fmt.Errorf("%s has no services of rinit: there is neither /%s nor /%s", rootName(r.Root), systemFolders[0], systemFolders[1]),
 				"name the files or folders that are meant")
 		}
 		return texts, true, err
@@ -57,7 +58,7 @@ func (m *Machine) serviceTexts(r ServiceFiles) (texts []serviceText, whole bool,
 			if err != nil {
 				return nil, false, fmt.Errorf("read a service from standard input: %w", err)
 			}
-			texts = append(texts, serviceText{"<stdin>", data})
+			texts = append(texts, source{"<stdin>", data})
 		case err != nil:
 			return nil, false, fmt.Errorf("read service files: %w", err)
 		case info.IsDir():
@@ -72,7 +73,7 @@ func (m *Machine) serviceTexts(r ServiceFiles) (texts []serviceText, whole bool,
 			if err != nil {
 				return nil, false, fmt.Errorf("read service file: %w", err)
 			}
-			texts = append(texts, serviceText{p, data})
+			texts = append(texts, source{p, data})
 		}
 	}
 	return texts, whole, nil
@@ -97,14 +98,14 @@ func rootName(root string) string {
 
 // folderTexts reads the files in folders of a system; nil, if there is none of
 // them. What is in an earlier one is above what is in a later one.
-func (m *Machine) folderTexts(root string, folders []string) ([]serviceText, error) {
+func (s Services) folderTexts(root string, folders []string) ([]source, error) {
 	root = rootName(root)
-	tree, err := m.Tree(root)
+	tree, err := s.Tree(root)
 	if err != nil {
 		return nil, fmt.Errorf("look for services in %s: %w", root, err)
 	}
 	defer tree.Close()
-	var all []serviceText
+	var all []source
 	seen := map[string]bool{}
 	for _, dir := range folders {
 		found, err := folderTexts(tree, dir, filepath.Join(root, dir), seen)
@@ -114,7 +115,7 @@ func (m *Machine) folderTexts(root string, folders []string) ([]serviceText, err
 		if err != nil {
 			return nil, err
 		}
-		all = slices.Concat([]serviceText{}, all, found)
+		all = slices.Concat([]source{}, all, found)
 	}
 	return all, nil
 }
@@ -127,12 +128,12 @@ type folderFS interface {
 
 // folderTexts reads the service files of a folder, but for those whose names an
 // earlier one had.
-func folderTexts(tree folderFS, dir, label string, seen map[string]bool) ([]serviceText, error) {
+func folderTexts(tree folderFS, dir, label string, seen map[string]bool) ([]source, error) {
 	entries, err := tree.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the services in %s: %w", label, err)
 	}
-	var texts []serviceText
+	var texts []source
 	for _, e := range entries {
 		if _, ok := rinit.NameOf(e.Name()); !ok || e.IsDir() || seen[e.Name()] {
 			continue
@@ -142,38 +143,38 @@ func folderTexts(tree folderFS, dir, label string, seen map[string]bool) ([]serv
 		if err != nil {
 			return nil, fmt.Errorf("read service file: %w", err)
 		}
-		texts = append(texts, serviceText{filepath.Join(label, e.Name()), data})
+		texts = append(texts, source{filepath.Join(label, e.Name()), data})
 	}
 	return texts, nil
 }
 
-// ServiceCheck is what is to be said of service files.
-type ServiceCheck struct {
+// Checked is what is to be said of service files.
+type Checked struct {
 	Files    []string       `json:"files"`
 	Mistakes rinit.Mistakes `json:"mistakes"`
 	Warnings rinit.Mistakes `json:"warnings"`
 }
 
-// CheckServices finds every mistake in service files, and between them.
-func (m *Machine) CheckServices(r ServiceFiles) (ServiceCheck, error) {
-	check, _, err := m.linkServices(r)
+// Check finds every mistake in service files, and between them.
+func (s Services) Check(r Files) (Checked, error) {
+	check, _, err := s.link(r)
 	return check, err
 }
 
-// linkServices reads service files and puts them together, by their endings. Where
+// link reads service files and puts them together, by their endings. Where
 // something is wrong, there is no graph.
-func (m *Machine) linkServices(r ServiceFiles) (ServiceCheck, map[string]*rinit.Graph, error) {
-	texts, whole, err := m.serviceTexts(r)
+func (s Services) link(r Files) (Checked, map[string]*rinit.Graph, error) {
+	texts, whole, err := s.texts(r)
 	if err != nil {
-		return ServiceCheck{}, nil, err
+		return Checked{}, nil, err
 	}
 	check, graphs := linkTexts(texts, whole)
 	return check, graphs, nil
 }
 
 // linkTexts puts service files together, by their endings.
-func linkTexts(texts []serviceText, whole bool) (ServiceCheck, map[string]*rinit.Graph) {
-	check := ServiceCheck{Files: []string{}}
+func linkTexts(texts []source, whole bool) (Checked, map[string]*rinit.Graph) {
+	check := Checked{Files: []string{}}
 	files := map[string][]*rinit.File{}
 	for _, t := range texts {
 		f, err := rinit.Decode(t.path, t.data)
@@ -201,22 +202,22 @@ func linkTexts(texts []serviceText, whole bool) (ServiceCheck, map[string]*rinit
 	return check, graphs
 }
 
-// ServiceFormat is one file beside its form.
-type ServiceFormat struct {
+// Formatted is one file beside its form.
+type Formatted struct {
 	File    string `json:"file"`
 	Changed bool   `json:"changed"` // it was not in the form
 	Written bool   `json:"written"` // and is now
 	Text    []byte `json:"-"`
 }
 
-// FormatServices brings service files into the one form, and writes them back
+// Format brings service files into the one form, and writes them back
 // where write is true. Where one has a mistake, none is written.
-func (m *Machine) FormatServices(r ServiceFiles, write bool) ([]ServiceFormat, error) {
-	texts, _, err := m.serviceTexts(r)
+func (s Services) Format(r Files, write bool) ([]Formatted, error) {
+	texts, _, err := s.texts(r)
 	if err != nil {
 		return nil, err
 	}
-	formats := []ServiceFormat{}
+	formats := []Formatted{}
 	var wrong rinit.Mistakes
 	for _, t := range texts {
 		f, err := rinit.Decode(t.path, t.data)
@@ -226,7 +227,7 @@ func (m *Machine) FormatServices(r ServiceFiles, write bool) ([]ServiceFormat, e
 			continue
 		}
 		text := f.Format()
-		formats = append(formats, ServiceFormat{File: t.path, Changed: string(text) != string(t.data), Text: text})
+		formats = append(formats, Formatted{File: t.path, Changed: string(text) != string(t.data), Text: text})
 	}
 	if len(wrong) > 0 {
 		return nil, wrong
@@ -253,5 +254,5 @@ func rewrite(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(name, data, info.Mode().Perm())
+	return flow.ReplaceFile(name, data, info.Mode().Perm())
 }

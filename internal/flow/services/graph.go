@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package flow
+package services
 
 import (
 	"slices"
@@ -8,20 +8,20 @@ import (
 	"github.com/rastos/rastos/rinit"
 )
 
-// ServiceGraphRequest says which part of a graph is meant.
-type ServiceGraphRequest struct {
-	ServiceFiles
+// GraphRequest says which part of a graph is meant.
+type GraphRequest struct {
+	Files
 	Names []string // and all that comes before them; none: everything
 	User  bool     // the services of users, where the folders have both
 }
 
-// ServiceGraph is services, what they are to each other, and the order that
+// Graph is services, what they are to each other, and the order that
 // follows from it.
-type ServiceGraph struct {
-	Services []ServiceNode `json:"services"`
-	Edges    []rinit.Edge  `json:"edges"`
-	Start    []LevelPlan   `json:"start"` // of the names, else of all that starts by itself
-	Stop     []LevelPlan   `json:"stop"`  // of all that Start starts
+type Graph struct {
+	Services []Node       `json:"services"`
+	Edges    []rinit.Edge `json:"edges"`
+	Start    []LevelPlan  `json:"start"` // of the names, else of all that starts by itself
+	Stop     []LevelPlan  `json:"stop"`  // of all that Start starts
 
 	Graph *rinit.Graph `json:"-"`
 }
@@ -32,8 +32,8 @@ type LevelPlan struct {
 	Steps    rinit.Plan     `json:"steps"`
 }
 
-// ServiceNode is a service in a graph.
-type ServiceNode struct {
+// Node is a service in a graph.
+type Node struct {
 	Name        string         `json:"name"`
 	Type        rinit.Type     `json:"type"`
 	Description string         `json:"description,omitempty"`
@@ -41,15 +41,15 @@ type ServiceNode struct {
 	Autostart   bool           `json:"autostart"`
 }
 
-// GraphServices reads service files and draws the graph of them. Mistakes in the
+// Graph reads service files and draws the graph of them. Mistakes in the
 // files are a rinit.Mistakes.
-func (m *Machine) GraphServices(r ServiceGraphRequest) (ServiceGraph, error) {
-	check, graphs, err := m.linkServices(r.ServiceFiles)
+func (s Services) Graph(r GraphRequest) (Graph, error) {
+	check, graphs, err := s.link(r.Files)
 	if err != nil {
-		return ServiceGraph{}, err
+		return Graph{}, err
 	}
 	if err := check.Mistakes.Err(); err != nil {
-		return ServiceGraph{}, err
+		return Graph{}, err
 	}
 	ext := rinit.SystemExt
 	if r.User {
@@ -62,13 +62,13 @@ func (m *Machine) GraphServices(r ServiceGraphRequest) (ServiceGraph, error) {
 		g, err = g.Only(r.Names...)
 	}
 	if err != nil {
-		return ServiceGraph{}, err
+		return Graph{}, err
 	}
-	out := ServiceGraph{Services: []ServiceNode{}, Edges: slices.Concat([]rinit.Edge{}, g.Edges()), Graph: g}
+	out := Graph{Services: []Node{}, Edges: slices.Concat([]rinit.Edge{}, g.Edges()), Graph: g}
 	start := map[rinit.Runlevel][]string{}
 	for _, name := range g.Names() {
 		s := g.Service(name)
-		out.Services = append(out.Services, ServiceNode{s.Name, s.Type, s.Description, s.Runlevel, s.Autostart})
+		out.Services = append(out.Services, Node{s.Name, s.Type, s.Description, s.Runlevel, s.Autostart})
 		if slices.Contains(r.Names, name) || len(r.Names) == 0 && s.Autostart {
 			start[s.Runlevel] = append(start[s.Runlevel], name)
 		}
@@ -77,7 +77,7 @@ func (m *Machine) GraphServices(r ServiceGraphRequest) (ServiceGraph, error) {
 }
 
 // order plans the start of what is named in each runlevel, and the stop of it.
-func (s *ServiceGraph) order(names map[rinit.Runlevel][]string) error {
+func (s *Graph) order(names map[rinit.Runlevel][]string) error {
 	s.Start, s.Stop = []LevelPlan{}, []LevelPlan{}
 	up := map[string]bool{}
 	for _, level := range []rinit.Runlevel{rinit.Boot, rinit.Default} {
