@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,40 +45,6 @@ func writes(data []byte) func(io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	}
-}
-
-// serve starts Debian's docker-registry on a free port.
-func serve(t *testing.T) (address string) {
-	t.Helper()
-	testkit.Integration(t)
-	program := testkit.NeedTool(t, "docker-registry")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\nlog:\n  level: error\n", dir, address)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "serve", config)
-	cmd.Stdout, cmd.Stderr = testkit.LogWriter(t), testkit.LogWriter(t)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 100 {
-		if r, err := http.Get("http://" + address + "/v2/"); err == nil {
-			r.Body.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("docker-registry does not answer")
-	return ""
 }
 
 // contract holds for any repository.
@@ -179,7 +143,7 @@ func TestImagesInALayout(t *testing.T) {
 }
 
 func TestImagesInDebiansRegistry(t *testing.T) {
-	address := serve(t)
+	address := testkit.Registry(t)
 	store, tag, err := Dial("oci://"+address+"/fleet/web:stable", true)
 	if err != nil || tag != "stable" {
 		t.Fatal(tag, err)

@@ -184,17 +184,7 @@ func (m *machine) firstNode() {
 		m.must(os.MkdirAll(filepath.Join(work.Root(), d), 0o755))
 	}
 	m.must(os.Symlink("../../../usr/lib/rastos/pacman/local", filepath.Join(work.Root(), "var/lib/pacman/local")))
-	m.must(os.WriteFile(filepath.Join(work.Root(), "etc/rastos/rastos.toml"), fmt.Appendf(nil, `[system]
-hostname = "atlas"
-[packages]
-official = ["base", "linux", "tool"]
-[[repository]]
-name = "core"
-servers = ["file://%s"]
-siglevel = "never"
-[snapshots]
-keep.last = %d
-`, m.srv, m.keep), 0o644))
+	m.must(os.WriteFile(filepath.Join(work.Root(), "etc/rastos/rastos.toml"), []byte(m.manifest("atlas", "base", "linux", "tool")), 0o644))
 	install := exec.Command(m.binary, "pkg", "install", "base", "linux", "tool", "rastos", "--sync", "--yes", "--root", work.Root())
 	install.Env = append(os.Environ(), "RASTOS_CONFIG=/dev/null", "RASTOS_CACHE_DIR="+filepath.Join(m.dir, "cache"))
 	if out, err := install.CombinedOutput(); err != nil {
@@ -211,6 +201,21 @@ keep.last = %d
 	if out, err := exec.Command("cp", "-a", filepath.Join(m.nodes.Root(1), "var")+"/.", filepath.Join(m.top, "@var")).CombinedOutput(); err != nil {
 		m.t.Fatalf("%v: %s", err, out)
 	}
+}
+
+// manifest is the machine's, with what it declares.
+func (m *machine) manifest(hostname string, packages ...string) string {
+	return fmt.Sprintf(`[system]
+hostname = %q
+[packages]
+official = ["%s"]
+[[repository]]
+name = "core"
+servers = ["file://%s"]
+siglevel = "never"
+[snapshots]
+keep.last = %d
+`, hostname, strings.Join(packages, `", "`), m.srv, m.keep)
 }
 
 func (m *machine) openESP() (esp boot.ESP, close func()) {

@@ -237,6 +237,7 @@ func (l *life) verb(whole bool, args ...string) {
 // record lets a machine do everything that changes its disks.
 func record(t *testing.T, barrier bool) *life {
 	t.Helper()
+	image := "oci://" + testkit.Registry(t) + "/fleet:stable"
 	p := freshDisks(t, barrier)
 	l := &life{powered: p, machine: newMachineOn(t, p.top, p.esp, 2)}
 	l.publish("extra", "1-1", map[string]string{"etc/extra.conf": "extra\n"})
@@ -246,21 +247,32 @@ func record(t *testing.T, barrier bool) *life {
 	l.Record()
 
 	l.verb(true, "snapshot", "branch", "1", "--alias", "web", "--label", "the web server") // 2
-	l.verb(true, "snapshot", "run", "web", "--", "sh", "-c", "echo typed > /etc/typed")    // 3
-	l.verb(true, "upgrade", "--yes")                                                       // 4, deployment 2
+	l.verb(true, "snapshot", "branch", "web", "--alias", "shop")                           // 3, below 2
+	l.verb(true, "snapshot", "run", "web", "--", "sh", "-c", "echo typed > /etc/typed")    // 4 of 2
+	l.verb(true, "snapshot", "sync", "web", "--yes")                                       // 5 of 3, below 4
+	l.verb(true, "snapshot", "tree-run", "web", "--", "touch", "/etc/everywhere")          // 6 and 7
+	l.want(7, "etc/typed", "typed\n")
+	l.wantShape("1(0) 2(1) 3(2) 4(2) 5(4) 6(4) 7(6)")
+	l.verb(true, "upgrade", "--yes") // 8, deployment 2
 	l.do("an edit of /etc", true, func() { l.edit("hosts", "127.0.0.1 localhost atlas\n\n# more\n") })
 	l.verb(false, "etc", "fold")
 	l.start(2)
-	l.verb(true, "pkg", "install", "extra", "--sync", "--yes") // 5, deployment 3
+	l.verb(true, "pkg", "install", "extra", "--sync", "--yes") // 9, deployment 3
 	l.verb(true, "rollback", "--to", "1", "--yes")             // deployment 4
-	l.verb(true, "deploy", "4", "--yes")                       // deployment 5
-	l.verb(true, "snapshot", "create", "--label", "as it ran") // 6
+	l.verb(true, "deploy", "8", "--yes")                       // deployment 5
+	l.do("an edit of the manifest", true, func() {
+		l.edit("rastos/rastos.toml", l.manifest("changed", "base", "linux", "tool", "rastos", "extra"))
+	})
+	l.verb(true, "apply", "--yes")                             // 10, deployment 6
+	l.verb(true, "snapshot", "create", "--label", "as it ran") // 11
 	stream := filepath.Join(l.dir, "node.stream")
-	l.ok("snapshot", "send", "3", stream)
-	l.verb(true, "snapshot", "clone", "web", "--recursive") // 7
-	l.verb(false, "snapshot", "delete", "3", "--yes")
+	l.ok("snapshot", "send", "6", stream)
+	l.ok("snapshot", "push", "7", image, "--unsigned", "--plain-http")
+	l.verb(true, "snapshot", "clone", "web", "--recursive") // 12 and 13
+	l.verb(false, "snapshot", "delete", "6", "7", "--yes")
 	l.verb(true, "snapshot", "receive", stream, "--alias", "far")
-	l.start(5)
+	l.verb(true, "snapshot", "pull", image, "--alias", "near", "--unsigned", "--plain-http")
+	l.start(6)
 	l.verb(false, "snapshot", "delete", "far", "--yes")
 	l.verb(false, "snapshot", "prune", "--yes")
 	l.Stop()
