@@ -118,8 +118,8 @@ FROM ?=
 bench-databases: host-tools build ## measure questions to databases against pacman (root; FROM=DIR: databases that are there)
 	CGO_ENABLED=0 $(GO) run -trimpath ./bench/databases -rastos build/rastos $(if $(FROM),-from $(FROM))
 
-bench-nodes: host-tools build ## measure branch, deploy and rollback of a system of 100,000 files (root)
-	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -v -run Figures ./test/tree
+bench-nodes: host-tools build ## measure branch, deploy, rollback and diff of a system of 100,000 files (root)
+	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -v -run '^TestFigures$$' ./test/tree
 
 # About 370 packages of Debian's, which take a minute or two to convert.
 bench-repo: host-tools

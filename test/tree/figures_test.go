@@ -62,6 +62,12 @@ func TestFigures(t *testing.T) {
 		d=$((d+1))
 	done`)
 	m.ok("deploy", "2", "--yes") // its initramfs and blobs are there from now on
+	many := map[string]string{}
+	for i := range 2000 {
+		many[fmt.Sprintf("usr/share/tool/%d", i)] = fmt.Sprintf("new %d\n", i)
+	}
+	m.publish("tool", "2-1", many)
+	m.ok("upgrade", "--yes") // node 3, of 2
 	const runs = 9
 	w := m.stopwatch()
 	for _, f := range []struct{ name, small, large string }{
@@ -79,7 +85,16 @@ func TestFigures(t *testing.T) {
 			Name: f.name, Value: ours, Unit: "ms", Ours: ours, Runs: runs, Command: "rastos " + f.large, Date: time.Now().UTC().Truncate(time.Second),
 		}))
 	}
-	if !strings.HasPrefix(m.shape(), "1(0) 2(1)") {
+	var diffs []float64
+	for range runs {
+		diffs = append(diffs, w.run("snapshot diff 2 3")/1000)
+	}
+	t.Logf("node-diff: %.2f s (%.2f to %.2f)", figure.Median(diffs), slices.Min(diffs), slices.Max(diffs))
+	m.must(figure.Write(dir, figure.Figure{
+		Name: "node-diff", Value: duel.Round(figure.Median(diffs)), Unit: "s", Ours: duel.Round(figure.Median(diffs)), Runs: runs,
+		Command: "rastos snapshot diff 2 3", Date: time.Now().UTC().Truncate(time.Second),
+	}))
+	if !strings.HasPrefix(m.shape(), "1(0) 2(1) 3(2)") {
 		t.Errorf("the tree is %s", m.shape())
 	}
 }
