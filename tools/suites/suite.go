@@ -46,9 +46,11 @@ func suites() []suite {
 		},
 		{
 			name: "race", why: "what runs in parallel, under the race detector",
-			packages: func() ([]string, error) { return present("alpm/extract", "alpm/fetch") },
-			args:     []string{"-race", "-timeout=5m"},
-			env:      []string{"CGO_ENABLED=1"},
+			packages: func() ([]string, error) {
+				return present("alpm/extract", "alpm/fetch", "internal/supervise", "internal/supervise/control", "internal/supervise/logs", "internal/supervise/process")
+			},
+			args: []string{"-race", "-timeout=5m"},
+			env:  []string{"CGO_ENABLED=1"},
 		},
 		{
 			name: "peers", why: "our bytes, their reader, and the reverse",

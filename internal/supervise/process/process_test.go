@@ -91,7 +91,7 @@ func TestHowItEnds(t *testing.T) {
 }
 
 func TestWhatItGets(t *testing.T) {
-	c, out := shell(t, `read x; echo "in:$?" "out:$FOO" "pgid:$(ps -o pgid= -p $$ | tr -d ' ')" "pid:$$"; ls /proc/self/fd | tr '\n' ' '`)
+	c, out := shell(t, `read x; echo "in:$?" "out:$FOO" "pgid:$(cut -d ' ' -f 5 /proc/$$/stat)" "pid:$$"; ls /proc/self/fd | tr '\n' ' '`)
 	c.Env = append(c.Env, "FOO=bar")
 	p := start(t, c)
 	pid := strconv.Itoa(p.PID())
