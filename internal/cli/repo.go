@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/repos"
 )
 
 func repoCommand(s *session) *cobra.Command {
@@ -25,10 +25,10 @@ packages without one are signed, and so are the databases. If one package cannot
 be read, nothing is changed.`
 
 // repoStory is one of the three changes of a database.
-type repoStory func(ctx context.Context, r flow.RepoRequest) (flow.RepoResult, error)
+type repoStory func(ctx context.Context, r repos.Request) (repos.Result, error)
 
 func repoCreate(s *session) *cobra.Command {
-	var r flow.RepoRequest
+	var r repos.Request
 	cmd := &cobra.Command{
 		Use:   "create DB",
 		Short: "Make an empty repository database",
@@ -36,8 +36,8 @@ func repoCreate(s *session) *cobra.Command {
   rastos repo create site.db.tar.gz --sign site.key --new-key 'Site <site@example.org>'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.repo(cmd, r, args[0], func(ctx context.Context, r flow.RepoRequest) (flow.RepoResult, error) {
-				return s.Machine.CreateRepo(ctx, s.sink(), r)
+			return s.repo(cmd, r, args[0], func(ctx context.Context, r repos.Request) (repos.Result, error) {
+				return repos.Of(s.Machine).Create(ctx, s.sink(), r)
 			})
 		},
 	}
@@ -46,7 +46,7 @@ func repoCreate(s *session) *cobra.Command {
 }
 
 func repoAdd(s *session) *cobra.Command {
-	var r flow.RepoRequest
+	var r repos.Request
 	cmd := &cobra.Command{
 		Use:   "add DB PACKAGE...",
 		Short: "Put packages into a repository database",
@@ -56,8 +56,8 @@ func repoAdd(s *session) *cobra.Command {
   rastos repo add site.db.tar.gz *.pkg.tar.zst --only-new --remove-old`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.repo(cmd, r, args[0], func(ctx context.Context, r flow.RepoRequest) (flow.RepoResult, error) {
-				return s.Machine.AddToRepo(ctx, s.sink(), r, args[1:])
+			return s.repo(cmd, r, args[0], func(ctx context.Context, r repos.Request) (repos.Result, error) {
+				return repos.Of(s.Machine).Add(ctx, s.sink(), r, args[1:])
 			})
 		},
 	}
@@ -70,15 +70,15 @@ func repoAdd(s *session) *cobra.Command {
 }
 
 func repoRemove(s *session) *cobra.Command {
-	var r flow.RepoRequest
+	var r repos.Request
 	cmd := &cobra.Command{
 		Use:     "remove DB NAME...",
 		Short:   "Take packages out of a repository database",
 		Example: "  rastos repo remove site.db.tar.gz hello\n  rastos repo remove site.db.tar.gz hello --remove-old --sign site.key",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.repo(cmd, r, args[0], func(ctx context.Context, r flow.RepoRequest) (flow.RepoResult, error) {
-				return s.Machine.RemoveFromRepo(ctx, s.sink(), r, args[1:])
+			return s.repo(cmd, r, args[0], func(ctx context.Context, r repos.Request) (repos.Result, error) {
+				return repos.Of(s.Machine).Remove(ctx, s.sink(), r, args[1:])
 			})
 		},
 	}
@@ -87,14 +87,14 @@ func repoRemove(s *session) *cobra.Command {
 	return cmd
 }
 
-func signFlags(cmd *cobra.Command, r *flow.RepoRequest) {
+func signFlags(cmd *cobra.Command, r *repos.Request) {
 	f := cmd.Flags()
 	f.StringVar(&r.Key, "sign", "", "sign with the private key in this `file`")
 	f.StringVar(&r.NewKey, "new-key", "", "make that key first, for this `person`; the public part goes beside it, with the ending .pub")
 }
 
 // repo runs one of the stories and shows what it did.
-func (s *session) repo(cmd *cobra.Command, r flow.RepoRequest, db string, story repoStory) error {
+func (s *session) repo(cmd *cobra.Command, r repos.Request, db string, story repoStory) error {
 	if r.NewKey != "" && r.Key == "" {
 		return usage(cmd, errors.New("--new-key wants --sign, the file to put the key into"))
 	}
@@ -110,7 +110,7 @@ func (s *session) repo(cmd *cobra.Command, r flow.RepoRequest, db string, story 
 	return nil
 }
 
-func (s *session) printRepo(res flow.RepoResult) {
+func (s *session) printRepo(res repos.Result) {
 	if res.Public != "" {
 		fmt.Fprintf(s.Stdout, "key %s, public part in %s\n", res.Key, res.Public)
 	}

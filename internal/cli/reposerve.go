@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rastos/rastos/internal/flow"
+	"github.com/rastos/rastos/internal/flow/repos"
 )
 
 const repoServeLong = `Serve hands out the repository in DIR, or the repositories in the folders below it,
@@ -23,7 +23,7 @@ It writes a line for each request, and ends on Ctrl-C or SIGTERM, after giving
 downloads a few seconds.`
 
 func repoServe(s *session) *cobra.Command {
-	r := flow.RepoServing{}
+	r := repos.Serving{}
 	cmd := &cobra.Command{
 		Use:   "serve DIR",
 		Short: "Hand out repositories by HTTP",
@@ -35,7 +35,7 @@ func repoServe(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.Dir = args[0]
 			log := &accessLog{s: s}
-			return s.Machine.ServeRepo(cmd.Context(), r, log.ready(r.Dir), log.served)
+			return repos.Of(s.Machine).Serve(cmd.Context(), r, log.ready(r.Dir), log.served)
 		},
 	}
 	cmd.Flags().StringVar(&r.Listen, "listen", "localhost:8080", "the `address` to answer at, HOST:PORT; without a host: at all of the machine's")
@@ -57,7 +57,7 @@ func (l *accessLog) ready(dir string) func(string) {
 	}
 }
 
-func (l *accessLog) served(r flow.Served) {
+func (l *accessLog) served(r repos.Served) {
 	client, _, err := net.SplitHostPort(r.Client)
 	if err != nil {
 		client = r.Client

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package flow
+package repos
 
 import (
 	"context"
@@ -12,18 +12,18 @@ import (
 	"github.com/rastos/rastos/internal/report"
 )
 
-// RepoServing says which folder is served where.
-type RepoServing struct {
+// Serving says which folder is served where.
+type Serving struct {
 	Dir    string // of one repository, or with several below it
 	Listen string // host:port; port 0: any free one
 }
 
-// Served is one answer of ServeRepo.
+// Served is one answer of Serve.
 type Served = repo.Served
 
-// ServeRepo hands out the repositories in a folder by HTTP until ctx ends.
+// Serve hands out the repositories in a folder by HTTP until ctx ends.
 // ready is told the address once requests are answered; served hears of each.
-func (m *Machine) ServeRepo(ctx context.Context, r RepoServing, ready func(url string), served func(Served)) error {
+func (m Repos) Serve(ctx context.Context, r Serving, ready func(url string), served func(Served)) error {
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", r.Dir, err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-package flow
+package repos
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 	"github.com/rastos/rastos/internal/report"
 )
 
-// RepoRequest says how the database of a package repository is changed.
-type RepoRequest struct {
+// Request says how the database of a package repository is changed.
+type Request struct {
 	DB               string // path of the database, NAME.db.tar.gz or its like
 	Key              string // file with the private key that signs; empty: nothing is signed
 	NewKey           string // make that key first, for "Name <name@example.org>"
@@ -29,43 +29,43 @@ type RepoRequest struct {
 	Workers          int
 }
 
-// RepoResult says what became of it.
-type RepoResult struct {
-	Database string        `json:"database"`
-	Added    []RepoPackage `json:"added"`
-	Removed  []string      `json:"removed"` // entries, as "acl-2.3.1-1"
-	Skipped  []RepoSkip    `json:"skipped"`
-	Signed   []string      `json:"signed"` // packages that got a signature
-	Key      string        `json:"key,omitempty"`
-	Public   string        `json:"public_key,omitempty"` // file with the public key, if it was made
+// Result says what became of it.
+type Result struct {
+	Database string    `json:"database"`
+	Added    []Package `json:"added"`
+	Removed  []string  `json:"removed"` // entries, as "acl-2.3.1-1"
+	Skipped  []Skip    `json:"skipped"`
+	Signed   []string  `json:"signed"` // packages that got a signature
+	Key      string    `json:"key,omitempty"`
+	Public   string    `json:"public_key,omitempty"` // file with the public key, if it was made
 }
 
-// RepoPackage is one new entry.
-type RepoPackage struct {
+// Package is one new entry.
+type Package struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 	File    string `json:"file"`
 	Signed  bool   `json:"signed"`
 }
 
-// RepoSkip is a package that was left alone.
-type RepoSkip struct {
+// Skip is a package that was left alone.
+type Skip struct {
 	File   string `json:"file"`
 	Entry  string `json:"entry"`
 	Reason string `json:"reason"`
 }
 
-// repoKeyError is a key that cannot sign.
-type repoKeyError struct {
+// keyError is a key that cannot sign.
+type keyError struct {
 	file string
 	err  error
 }
 
-func (e *repoKeyError) Error() string {
+func (e *keyError) Error() string {
 	return fmt.Sprintf("sign with the key in %s: %v", e.file, e.err)
 }
-func (e *repoKeyError) Unwrap() error { return e.err }
-func (e *repoKeyError) Hint() string {
+func (e *keyError) Unwrap() error { return e.err }
+func (e *keyError) Hint() string {
 	switch {
 	case errors.Is(e.err, fs.ErrNotExist):
 		return "--new-key 'Name <name@example.org>' makes one there"
@@ -75,53 +75,53 @@ func (e *repoKeyError) Hint() string {
 	return "it wants a private key, as gpg --export-secret-keys writes it"
 }
 
-// CreateRepo makes an empty database.
-func (m *Machine) CreateRepo(ctx context.Context, sink report.Sink, r RepoRequest) (RepoResult, error) {
+// Create makes an empty database.
+func (m Repos) Create(ctx context.Context, sink report.Sink, r Request) (Result, error) {
 	if _, err := os.Lstat(r.DB); err == nil {
-		return RepoResult{}, report.WithHint(fmt.Errorf("%s is already there", r.DB), "rastos repo add puts packages into it")
+		return Result{}, report.WithHint(fmt.Errorf("%s is already there", r.DB), "rastos repo add puts packages into it")
 	}
-	return m.changeRepo(ctx, sink, r, nil, func(opt repo.Options) (repo.Result, error) {
+	return m.change(ctx, sink, r, nil, func(opt repo.Options) (repo.Result, error) {
 		return repo.Add(ctx, r.DB, nil, opt)
 	})
 }
 
-// AddToRepo puts packages into a database, which is made if need be. With a
+// Add puts packages into a database, which is made if need be. With a
 // key, packages without a signature get one first.
-func (m *Machine) AddToRepo(ctx context.Context, sink report.Sink, r RepoRequest, packages []string) (RepoResult, error) {
-	return m.changeRepo(ctx, sink, r, packages, func(opt repo.Options) (repo.Result, error) {
+func (m Repos) Add(ctx context.Context, sink report.Sink, r Request, packages []string) (Result, error) {
+	return m.change(ctx, sink, r, packages, func(opt repo.Options) (repo.Result, error) {
 		return repo.Add(ctx, r.DB, packages, opt)
 	})
 }
 
-// RemoveFromRepo takes packages out of a database.
-func (m *Machine) RemoveFromRepo(ctx context.Context, sink report.Sink, r RepoRequest, names []string) (RepoResult, error) {
-	return m.changeRepo(ctx, sink, r, nil, func(opt repo.Options) (repo.Result, error) {
+// Remove takes packages out of a database.
+func (m Repos) Remove(ctx context.Context, sink report.Sink, r Request, names []string) (Result, error) {
+	return m.change(ctx, sink, r, nil, func(opt repo.Options) (repo.Result, error) {
 		return repo.Remove(ctx, r.DB, names, opt)
 	})
 }
 
-// changeRepo signs, changes the database and sums up. When the change fails,
+// change signs, changes the database and sums up. When the change fails,
 // the signatures and the key that were made for it go again.
-func (m *Machine) changeRepo(ctx context.Context, sink report.Sink, r RepoRequest, packages []string, change func(repo.Options) (repo.Result, error)) (res RepoResult, err error) {
+func (m Repos) change(ctx context.Context, sink report.Sink, r Request, packages []string, change func(repo.Options) (repo.Result, error)) (res Result, err error) {
 	var scope plan.Scope
 	defer scope.Close(&err)
-	s, err := m.repoSigner(r, &scope)
+	s, err := m.signer(r, &scope)
 	if err != nil {
-		return RepoResult{}, err
+		return Result{}, err
 	}
 	opt := repo.Options{Workers: r.Workers, OnlyNew: r.OnlyNew, PreventDowngrade: r.PreventDowngrade, RemoveOld: r.RemoveOld}
-	res = RepoResult{Database: r.DB, Added: []RepoPackage{}, Removed: []string{}, Skipped: []RepoSkip{}, Signed: []string{}}
+	res = Result{Database: r.DB, Added: []Package{}, Removed: []string{}, Skipped: []Skip{}, Signed: []string{}}
 	if s != nil {
 		opt.Sign = s.sign
 		res.Key, res.Public = s.key.Fingerprint(), s.public
 		if res.Signed, err = s.packages(ctx, packages, &scope); err != nil {
-			return RepoResult{}, err
+			return Result{}, err
 		}
 	}
 	_, unsigned := os.Lstat(r.DB + ".sig")
 	changed, err := change(opt)
 	if err != nil {
-		return RepoResult{}, err
+		return Result{}, err
 	}
 	scope.Keep()
 	if s == nil && unsigned == nil {
@@ -131,12 +131,12 @@ func (m *Machine) changeRepo(ctx context.Context, sink report.Sink, r RepoReques
 	return res, nil
 }
 
-func (res *RepoResult) sum(changed repo.Result) {
+func (res *Result) sum(changed repo.Result) {
 	for _, p := range changed.Added {
-		res.Added = append(res.Added, RepoPackage{Name: p.Name, Version: p.Version, File: p.Filename, Signed: p.PGPSig != ""})
+		res.Added = append(res.Added, Package{Name: p.Name, Version: p.Version, File: p.Filename, Signed: p.PGPSig != ""})
 	}
 	for _, s := range changed.Skipped {
-		res.Skipped = append(res.Skipped, RepoSkip{File: s.Path, Entry: s.Entry, Reason: s.Why})
+		res.Skipped = append(res.Skipped, Skip{File: s.Path, Entry: s.Entry, Reason: s.Why})
 	}
 	new := map[string]bool{}
 	for _, p := range changed.Added {
@@ -149,39 +149,39 @@ func (res *RepoResult) sum(changed repo.Result) {
 	}
 }
 
-// repoSigner signs with one key.
-type repoSigner struct {
+// signer signs with one key.
+type signer struct {
 	key    *keyring.Signer
 	public string
 }
 
-// repoSigner reads the key, or makes it.
-func (m *Machine) repoSigner(r RepoRequest, scope *plan.Scope) (*repoSigner, error) {
+// signer reads the key, or makes it.
+func (m Repos) signer(r Request, scope *plan.Scope) (*signer, error) {
 	if r.Key == "" {
 		return nil, nil
 	}
 	if r.NewKey != "" {
-		s, err := m.newRepoKey(r, scope)
+		s, err := m.newKey(r, scope)
 		if err != nil {
-			return nil, &repoKeyError{r.Key, err}
+			return nil, &keyError{r.Key, err}
 		}
 		return s, nil
 	}
 	data, err := os.ReadFile(r.Key)
 	if err != nil {
-		return nil, &repoKeyError{r.Key, err}
+		return nil, &keyError{r.Key, err}
 	}
 	key, err := keyring.ReadPrivate(bytes.NewReader(data))
 	if err != nil {
-		return nil, &repoKeyError{r.Key, err}
+		return nil, &keyError{r.Key, err}
 	}
 	key.Now = m.Now
-	return &repoSigner{key: key}, nil
+	return &signer{key: key}, nil
 }
 
-// newRepoKey makes a key: the private part in the file named, the public one
+// newKey makes a key: the private part in the file named, the public one
 // beside it.
-func (m *Machine) newRepoKey(r RepoRequest, scope *plan.Scope) (*repoSigner, error) {
+func (m Repos) newKey(r Request, scope *plan.Scope) (*signer, error) {
 	who, err := mail.ParseAddress(r.NewKey)
 	if err != nil {
 		return nil, report.WithHint(fmt.Errorf("make it for %q: %w", r.NewKey, err), "write --new-key 'Name <name@example.org>'")
@@ -195,7 +195,7 @@ func (m *Machine) newRepoKey(r RepoRequest, scope *plan.Scope) (*repoSigner, err
 	if err := errors.Join(key.WritePrivate(&private), key.WritePublic(&public)); err != nil {
 		return nil, err
 	}
-	s := &repoSigner{key: key, public: r.Key + ".pub"}
+	s := &signer{key: key, public: r.Key + ".pub"}
 	for _, f := range []struct {
 		path string
 		data []byte
@@ -220,7 +220,7 @@ func createFile(path string, data []byte, perm fs.FileMode, scope *plan.Scope) e
 }
 
 // packages signs those that have no signature, and names them.
-func (s *repoSigner) packages(ctx context.Context, paths []string, scope *plan.Scope) ([]string, error) {
+func (s *signer) packages(ctx context.Context, paths []string, scope *plan.Scope) ([]string, error) {
 	signed := []string{}
 	for _, path := range paths {
 		if err := context.Cause(ctx); err != nil {
@@ -246,7 +246,7 @@ func (s *repoSigner) packages(ctx context.Context, paths []string, scope *plan.S
 }
 
 // sign puts the signature of a database beside it.
-func (s *repoSigner) sign(_ context.Context, path string) error {
+func (s *signer) sign(_ context.Context, path string) error {
 	sig, err := s.signature(path)
 	if err != nil {
 		return err
@@ -254,7 +254,7 @@ func (s *repoSigner) sign(_ context.Context, path string) error {
 	return os.WriteFile(path+".sig", sig, 0o644)
 }
 
-func (s *repoSigner) signature(path string) ([]byte, error) {
+func (s *signer) signature(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
