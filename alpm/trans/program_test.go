@@ -27,7 +27,7 @@ func shell(t *testing.T) spec {
 	must(t, err)
 	return spec{info: "shell 1-1", files: map[string]string{
 		"bin/": "", "bin/busybox": "0755 " + string(busybox), "bin/sh": "-> busybox", "bin/cat": "-> busybox", "bin/echo": "-> busybox",
-		"bin/ls": "-> busybox", "sbin/ldconfig": "0755 #!/bin/sh\necho run >>/ldconfig.log\n", "tmp/": "01777 ", "etc/ld.so.conf": "",
+		"bin/ls": "-> busybox", "bin/rm": "-> busybox", "sbin/ldconfig": "0755 #!/bin/sh\necho run >>/ldconfig.log\n", "tmp/": "01777 ", "etc/ld.so.conf": "",
 		"proc/": "", "sys/": "", "dev/": "", "run/": "",
 	}}
 }
@@ -82,6 +82,30 @@ func TestPeerScriptletsAndHooks(t *testing.T) {
 		if !strings.Contains(string(notes), want) {
 			t.Errorf("no %q in the notes:\n%s", want, notes)
 		}
+	}
+}
+
+// What a scriptlet takes away of packages after its own, folders and all, is there
+// in the end, as with pacman; what it takes away of its own is not.
+func TestPeerScriptletTakesAwayWhatComes(t *testing.T) {
+	l := peer(t)
+	l.env = func(e *trans.Env) { e.Chroot = run.InRoot{} }
+	l.publish(shell(t),
+		spec{info: "a 1-1 depends=shell", files: map[string]string{"usr/lib/a": "own", "usr/share/": "0750 "},
+			install: "post_install() { rm -r /usr/lib/a /usr/share/z /etc/z.conf; }\n"},
+		spec{info: "z 1-1 depends=a backup=etc/z.conf", files: map[string]string{
+			"usr/share/z/": "0700 ", "usr/share/z/one": "1", "usr/share/z/deep/two": "0640 2", "usr/share/z/link": "-> one", "etc/z.conf": "z"}})
+	l.both(trans.Request{Targets: []string{"shell"}}, "-S", "shell")
+	l.touch(func(root string) { // or the scriptlet would fail with pacman, which has them not there yet
+		must(t, os.MkdirAll(filepath.Join(root, "usr/share/z"), 0o755))
+		must(t, os.WriteFile(filepath.Join(root, "etc/z.conf"), []byte("mine"), 0o644))
+	})
+	l.both(trans.Request{Targets: []string{"z"}}, "-S", "z")
+	if text, err := os.ReadFile(filepath.Join(l.ours, "etc/z.conf")); err != nil || string(text) != "z" {
+		t.Errorf("etc/z.conf: %q, %v", text, err)
+	}
+	if _, err := os.Lstat(filepath.Join(l.ours, "usr/lib/a")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("usr/lib/a: %v", err)
 	}
 }
 
