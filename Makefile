@@ -68,7 +68,7 @@ soak-powercut: test-root ## cut the power of a machine's disks a thousand times 
 	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_FIGURES=$(CURDIR)/build/figures $(GO) test -count=1 -timeout 60m -v -run PowerCutFigures ./test/tree
 	RASTOS_TEST_INTEGRATION=1 RASTOS_TEST_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run PowerCuts ./test/machine
 
-soak-steps: ## end every story of nodes and deployments after each single effect, and its recovery, too
+soak-steps: host-tools ## end every story of nodes and deployments after each single effect, and its recovery, too (root)
 	RASTOS_TEST_SOAK=1 RASTOS_TEST_INTEGRATION=1 $(GO) test -count=1 -timeout 60m -v -run 'Cut|Kill' ./internal/node ./internal/flow
 
 # What tests of machines start from: the binaries, the repository, and a kernel
