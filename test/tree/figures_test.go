@@ -4,6 +4,7 @@ package tree_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rastos/rastos/bench/duel"
 	"github.com/rastos/rastos/bench/figure"
+	"github.com/rastos/rastos/internal/flow"
 	"github.com/rastos/rastos/internal/testkit"
 )
 
@@ -52,6 +54,16 @@ func (w stopwatch) run(verb string) float64 {
 	return float64(nanoseconds) / float64(time.Millisecond)
 }
 
+// differ makes sure that a diff is worth measuring: it finds what was added.
+func (m *machine) differ(a, b, added int) {
+	m.t.Helper()
+	var d flow.SnapshotDiff
+	m.must(json.Unmarshal([]byte(m.ok("snapshot", "diff", fmt.Sprint(a), fmt.Sprint(b), "--json")), &d))
+	if got := d.Stat.Files["added"]; got < added {
+		m.t.Fatalf("the diff of %d and %d has %d new files, and should have %d", a, b, got, added)
+	}
+}
+
 // TestFigures measures a system of 100,000 files, and for comparison one of a few.
 func TestFigures(t *testing.T) {
 	dir := testkit.Figures(t)
@@ -85,6 +97,7 @@ func TestFigures(t *testing.T) {
 			Name: f.name, Value: ours, Unit: "ms", Ours: ours, Runs: runs, Command: "rastos " + f.large, Date: time.Now().UTC().Truncate(time.Second),
 		}))
 	}
+	m.differ(2, 3, len(many))
 	var diffs []float64
 	for range runs {
 		diffs = append(diffs, w.run("snapshot diff 2 3")/1000)
