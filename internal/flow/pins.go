@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/rastos/rastos/alpm/desc"
 	"github.com/rastos/rastos/alpm/solve"
@@ -148,21 +147,6 @@ func writeBeside(manifestFile string, data []byte) error {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil
-}
-
-// ReplaceFile writes a file that is either the old one or the new one, whole.
-func ReplaceFile(name string, data []byte, perm fs.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(perm), tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	return err
 }
 
 // pinsHold tells whether a lock is that of a manifest and of what is installed.
